@@ -1,0 +1,117 @@
+"""A protocol: a wire format, read and written in both directions, without I/O.
+
+Four corners (towards a service we are the client, towards a caller we are the server):
+
+                towards a service                     towards a caller
+    request     encode_request(ChatRequest) -> dict   decode_request(dict) -> ChatRequest
+    stream      decoder() -> feed(bytes), close()     encoder(request) -> encode(event), close()
+    whole       decode_response(bytes) -> events      encode_response(Reply) -> dict
+    failure     decode_error(status, bytes) -> error  encode_error(error) -> (status, dict)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+from penstock.errors import PenstockError
+from penstock.events import Event, Reply
+from penstock.types import ChatRequest, ModelInfo
+
+
+class Decoder(ABC):
+    """Turns one answer's bytes, in chunks of any size, into events.
+
+    The events of a chunk come before the error that follows them in the same chunk. After
+    ``Finish`` nothing more comes. ``pending`` is how many of the bytes fed so far belong to an
+    event that has not ended yet.
+    """
+
+    pending: int = 0
+
+    @abstractmethod
+    def feed(self, data: bytes) -> Iterable[Event]:
+        """The events that ``data`` completes. Raises ``StreamError`` or ``UnexpectedAnswer``."""
+
+    @abstractmethod
+    def close(self, delimited: bool = True) -> Iterable[Event]:
+        """The events that the end of the bytes completes, ``Finish`` if it had not come yet.
+
+        ``delimited``: the transport saw the body's own end (a length or a last chunk), not just
+        a closed connection. Raises ``StreamTruncated`` if the service's end is missing.
+        """
+
+
+class Encoder(ABC):
+    """Turns one answer's events into the bytes a caller reads."""
+
+    @abstractmethod
+    def encode(self, event: Event) -> bytes:
+        """The bytes that say ``event``; empty where the protocol says it elsewhere or not."""
+
+    @abstractmethod
+    def error(self, error: PenstockError) -> bytes:
+        """The bytes that tell a caller, amid the stream, that it failed."""
+
+    def close(self) -> bytes:
+        """The bytes after the last event."""
+        return b""
+
+
+class Protocol(ABC):
+    """One wire format. Instances hold settings of a dialect, never a call's state."""
+
+    name: ClassVar[str]
+    path: ClassVar[str]
+    """Where a service takes questions, below its base URL."""
+    stream_type: ClassVar[str]
+    """The Content-Type of a streamed answer."""
+
+    @abstractmethod
+    def encode_request(self, request: ChatRequest) -> dict[str, Any]:
+        """The JSON body that asks a service."""
+
+    @abstractmethod
+    def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
+        """The question in a caller's JSON body. Raises ``InvalidRequest`` naming the field."""
+
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """A fresh decoder for one streamed answer."""
+
+    @abstractmethod
+    def encoder(self, request: ChatRequest) -> Encoder:
+        """A fresh encoder for one streamed answer to ``request``."""
+
+    @abstractmethod
+    def decode_response(self, body: bytes) -> Iterator[Event]:
+        """The events of a whole answer. Raises the error that a 200 body may hold."""
+
+    @abstractmethod
+    def encode_response(self, reply: Reply) -> Any:
+        """The whole answer, as JSON values (or ``str`` where the protocol is bare text)."""
+
+    @abstractmethod
+    def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
+        """The error that a service's failed answer stands for; ``reason`` is the status text."""
+
+    @abstractmethod
+    def encode_error(self, error: PenstockError) -> tuple[int, Any]:
+        """The status and body that tell a caller why there is no answer."""
+
+    def key_headers(self, key: str) -> dict[str, str]:
+        """The headers that carry an API key to the service."""
+        return {"Authorization": f"Bearer {key}"}
+
+    def models_request(self, key: str) -> tuple[str, str, bytes] | None:
+        """Method, path and body that ask a service for its models; ``None``: it has no list."""
+        return None
+
+    def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
+        """The models in a service's list. Raises ``UnexpectedAnswer``."""
+        raise NotImplementedError
+
+    def encode_models(self, models: Iterable[ModelInfo]) -> Any:
+        """A caller's model list, as JSON values."""
+        return [{"id": model.id, "name": model.name or model.id} for model in models]

@@ -1,0 +1,239 @@
+"""chatbot-ui's ``/api/chat``: a JSON question, an answer of bare UTF-8 text.
+
+Wire reference: https://github.com/mckaywrigley/chatbot-ui (legacy API) and its openchat-ui
+descendant. The answer has no framing, no end marker and often no Content-Type: its end is the
+end of the body. Usage is never said, a ``length`` stop cannot be seen, and an error's cause
+stands only in the HTTP status text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from penstock.errors import (
+    ContentFiltered,
+    EmptyStream,
+    InvalidRequest,
+    PenstockError,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+    UnknownModel,
+    error_for_status,
+)
+from penstock.events import Event, Finish, Reply, Start, TextDelta
+from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols.error_body import looks_like_html
+from penstock.protocols.text import TextDecoder
+from penstock.types import ChatRequest, Message, ModelInfo, Role, Secret, TextPart, estimate_usage
+
+DEFAULT_PROMPT = (
+    "You are ChatGPT, a large language model trained by OpenAI. "
+    "Follow the user's instructions carefully. Respond using markdown."
+)
+"""The system prompt of a chatbot-ui server whose caller sent an empty one."""
+
+_DEFAULT_TEMPERATURE = 1.0
+
+
+class ChatbotUI(Protocol):
+    """The protocol as a server of our own speaks it; the founding providers are dialects.
+
+    System texts go into ``prompt``, joined by newlines. An empty ``prompt`` asks for the
+    server's default (``DEFAULT_PROMPT``), a single space for none.
+    """
+
+    name = "chatbot_ui"
+    path = "/api/chat"
+    stream_type = "text/plain; charset=utf-8"
+
+    def encode_request(self, request: ChatRequest) -> dict[str, Any]:
+        messages = (m for m in request.messages if m.role not in ("system", "developer"))
+        return {
+            "model": self.encode_model(request),
+            "messages": encode_messages(messages),
+            "key": request.api_key,
+            "prompt": system_prompt(request),
+            "temperature": self.encode_temperature(request),
+        }
+
+    def encode_model(self, request: ChatRequest) -> dict[str, Any]:
+        """The ``model`` object: at least ``id`` and ``name``."""
+        return {"id": request.model, "name": request.model}
+
+    def encode_temperature(self, request: ChatRequest) -> float:
+        """The temperature, or the server's usual one where none was said."""
+        return _DEFAULT_TEMPERATURE if request.temperature is None else request.temperature
+
+    def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
+        try:
+            known = msgspec.convert(dict(body), _Body)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).partition(" - at `$.")
+            field = where.strip("`") or what.rpartition("field ")[2].strip("`")
+            raise InvalidRequest(f"{field}: {what}", param=field) from None
+        prompt = known.prompt or DEFAULT_PROMPT
+        system = (Message("system", (TextPart(prompt),)),) if prompt.strip() else ()
+        turns = tuple(Message(m.role, (TextPart(m.content),)) for m in known.messages)
+        return ChatRequest(
+            model=known.model.id,
+            messages=(*system, *turns),
+            temperature=known.temperature,
+            api_key=Secret(known.key),
+        )
+
+    def decoder(self) -> Decoder:
+        return BareTextDecoder()
+
+    def encoder(self, request: ChatRequest) -> Encoder:
+        return BareTextEncoder()
+
+    def decode_response(self, body: bytes) -> Iterator[Event]:
+        decoder = BareTextDecoder()
+        yield from decoder.feed(body)
+        yield from decoder.close()
+
+    def encode_response(self, reply: Reply) -> str:
+        return reply.text
+
+    def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
+        kind = error_for_status(status)
+        cause = reason if reason not in ("", "Internal Server Error", "Error") else ""
+        if status == 500:
+            kind = _kind_of(cause)
+        if looks_like_html(body):
+            cause = "a web page, not an answer"
+        message = f"the service answered {status}: {cause or 'it gave no cause; try again'}"
+        return kind(message, status=status)
+
+    def encode_error(self, error: PenstockError) -> tuple[int, str]:
+        """Status 500 and the body ``Error``; the cause goes into the status text."""
+        return 500, "Error"
+
+    def models_request(self, key: str) -> tuple[str, str, bytes]:
+        return "POST", "/api/models", json.encode({"key": key})
+
+    def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
+        try:  # sent as text/plain; only the body says that it is JSON
+            listed = msgspec.json.decode(body, type=list[_ListedModel])
+        except json.UNREADABLE:
+            raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
+        return tuple(ModelInfo(model.id, model.name) for model in listed)
+
+    def key_headers(self, key: str) -> dict[str, str]:
+        return {}  # the key is in the body
+
+
+class _Model(Struct):
+    id: str
+
+
+class _ListedModel(Struct):
+    id: str
+    name: str = ""
+
+
+class _Turn(Struct):
+    role: Role
+    content: str
+
+
+class _Body(Struct):
+    model: _Model
+    messages: list[_Turn]
+    key: str = ""
+    prompt: str = ""
+    temperature: float | None = None
+
+
+def system_prompt(request: ChatRequest) -> str:
+    """The system messages' texts, joined by newlines; empty where there are none."""
+    return "\n".join(m.text for m in request.messages if m.role in ("system", "developer"))
+
+
+def encode_messages(messages: Iterable[Message]) -> list[dict[str, str]]:
+    """Messages as role and text, all that the protocol can say. Raises ``InvalidRequest``."""
+    return [{"role": message.role, "content": _text(message)} for message in messages]
+
+
+def _text(message: Message) -> str:
+    for part in message.content:
+        if not isinstance(part, TextPart):
+            kind = type(part).__name__.removesuffix("Part").lower()
+            raise InvalidRequest(f"messages: this service takes text only, not {kind}")
+    return message.text
+
+
+_CAUSES: tuple[tuple[tuple[str, ...], type[PenstockError]], ...] = (
+    (("api key", "unauthorized", "authentication"), Unauthorized),
+    (("rate limit", "quota", "too many requests"), RateLimited),
+    (("content management policy", "content_filter"), ContentFiltered),
+    (("context length", "maximum context"), InvalidRequest),
+)
+
+
+def _kind_of(cause: str) -> type[PenstockError]:
+    """The class that a status text speaks of: the server turns every failure into a 500."""
+    text = cause.lower()
+    if "model" in text and ("does not exist" in text or "not found" in text):
+        return UnknownModel
+    for words, kind in _CAUSES:
+        if any(word in text for word in words):
+            return kind
+    return Unavailable
+
+
+class BareTextDecoder(Decoder):
+    """Reads bare text; the end of the body is the end of the answer."""
+
+    def __init__(self) -> None:
+        self._text = TextDecoder()
+        self._head: bytes | None = b""
+        self._bytes = 0
+        self._closed = False
+
+    @property
+    def pending(self) -> int:  # type: ignore[override]
+        return self._text.pending
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        if self._head is not None:
+            self._head += data
+            if not self._head.strip():  # white space only: a web page may still follow
+                return
+            if looks_like_html(self._head):
+                raise UnexpectedAnswer("the service answered with a web page; check its base_url")
+            data, self._head = self._head, None
+            yield Start()
+        text = self._text.feed(data)
+        self._bytes += len(data)
+        if text:
+            yield TextDelta(text)
+
+    def close(self, delimited: bool = True) -> Iterator[Event]:
+        if self._closed:
+            return
+        self._closed = True
+        if self._head is not None:
+            if not self._head:
+                raise EmptyStream("the service answered with nothing; try again")
+            yield Start()
+            yield TextDelta(self._head.decode())
+        self._text.close()
+        # With no length and no last chunk, a cut looks the same as an end.
+        yield Finish("stop" if delimited else "unknown", None, estimate_usage(self._bytes))
+
+
+class BareTextEncoder(Encoder):
+    """Writes bare text; an error cannot be said, only shown by cutting the body."""
+
+    def encode(self, event: Event) -> bytes:
+        return event.text.encode("utf-8", "replace") if isinstance(event, TextDelta) else b""
+
+    def error(self, error: PenstockError) -> bytes:
+        return b""

@@ -1,0 +1,90 @@
+"""OpenAI Chat Completions, as OpenAI speaks it and as the many compatible services do.
+
+Wire reference: https://platform.openai.com/docs/api-reference/chat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from penstock.errors import PenstockError, UnexpectedAnswer
+from penstock.events import Event, Reply
+from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols.error_body import error_from_body
+from penstock.protocols.openai_chat.decode import ChunkDecoder, decode_response
+from penstock.protocols.openai_chat.encode import ChunkEncoder, encode_failure, encode_response
+from penstock.protocols.openai_chat.request import NAME, decode_request, encode_request
+from penstock.types import ChatRequest, ModelInfo
+
+
+class OpenAIChat(Protocol):
+    """OpenAI Chat Completions; dialects are subclasses.
+
+    ``ask_usage``: streams are asked to report what they spent (``stream_options``); the few
+    services that refuse the field get it switched off.
+    """
+
+    name = NAME
+    path = "/chat/completions"
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def __init__(self, ask_usage: bool = True) -> None:
+        self._ask_usage = ask_usage
+
+    def encode_request(self, request: ChatRequest) -> dict[str, Any]:
+        body = encode_request(request)
+        if self._ask_usage and request.stream:
+            body.setdefault("stream_options", {"include_usage": True})
+        return body
+
+    def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
+        return decode_request(body)
+
+    def decoder(self) -> Decoder:
+        return ChunkDecoder()
+
+    def encoder(self, request: ChatRequest) -> Encoder:
+        return ChunkEncoder(request)
+
+    def decode_response(self, body: bytes) -> Iterator[Event]:
+        return decode_response(body)
+
+    def encode_response(self, reply: Reply) -> dict[str, Any]:
+        return encode_response(reply)
+
+    def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
+        return error_from_body(status, body, reason)
+
+    def encode_error(self, error: PenstockError) -> tuple[int, dict[str, Any]]:
+        return error.http_status, encode_failure(error)
+
+    def models_request(self, key: str) -> tuple[str, str, bytes]:
+        return "GET", "/models", b""
+
+    def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
+        try:
+            listed = msgspec.json.decode(body, type=_ModelList).data
+        except json.UNREADABLE:
+            raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
+        return tuple(ModelInfo(model.id) for model in listed)
+
+    def encode_models(self, models: Iterable[ModelInfo]) -> dict[str, Any]:
+        return {
+            "object": "list",
+            "data": [
+                {"id": model.id, "object": "model", "created": 0, "owned_by": "penstock"}
+                for model in models
+            ],
+        }
+
+
+class _Model(Struct):
+    id: str
+
+
+class _ModelList(Struct):
+    data: list[_Model]

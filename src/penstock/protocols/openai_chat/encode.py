@@ -1,0 +1,150 @@
+"""OpenAI chat answers: events -> bytes, whole or in chunks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.errors import PenstockError
+from penstock.events import (
+    Event,
+    Finish,
+    ReasoningDelta,
+    Reply,
+    Start,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+)
+from penstock.protocols import Encoder, json
+from penstock.protocols.openai_chat.request import NAME
+from penstock.protocols.openai_chat.usage import encode_usage
+from penstock.protocols.sse import encode_event
+from penstock.types import ChatRequest, Metadata, ReasoningPart, ToolCallPart
+
+
+class ChunkEncoder(Encoder):
+    """Writes a stream of chunks; usage only for a caller who asked (``stream_options``)."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        options = request.extra.get("stream_options")
+        self._usage = bool(isinstance(options, Mapping) and options.get("include_usage"))
+        self._created = int(time.time())
+        self._model = request.model
+        self._calls: dict[int, int] = {}
+        self._open(Start())
+
+    def _open(self, start: Start) -> None:
+        """Everything of a chunk but its choices is the same for all chunks of a stream."""
+        head = {
+            "id": start.id or "chatcmpl-penstock",
+            "object": "chat.completion.chunk",
+            "created": self._created,
+            "model": start.model or self._model,
+        }
+        self._head = b"data: " + json.encode(head)[:-1] + b',"choices":'
+        self._text = self._head + b'[{"index":0,"delta":{"content":'
+
+    def encode(self, event: Event) -> bytes:
+        match event:
+            case TextDelta(text, _, False, None):
+                return self._text + json.encode(text) + b'},"finish_reason":null}]}\n\n'
+            case TextDelta(text, _, refusal, metadata):
+                rare = (metadata or {}).get(NAME, {})
+                return self._delta({"refusal" if refusal else "content": text, **rare})
+            case ReasoningDelta(text, _, signature, metadata):
+                return self._delta(_reasoning(text, signature, metadata))
+            case ToolCallStart(index, id, name, metadata):
+                number = self._calls.setdefault(index, len(self._calls))
+                kept = (metadata or {}).get(NAME, {})
+                return self._delta({"tool_calls": [{"index": number, **_call(id, name), **kept}]})
+            case ToolCallDelta(index, arguments):
+                call = {"index": self._calls[index], "function": {"arguments": arguments}}
+                return self._delta({"tool_calls": [call]})
+            case Start():
+                self._open(event)
+                return self._delta({"role": "assistant", "content": ""})
+            case Finish():
+                return self._finish(event)
+
+    def _delta(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        return self._head + json.encode([choice]) + b"}\n\n"
+
+    def _finish(self, finish: Finish) -> bytes:
+        reason = _reason(finish)
+        data = self._delta({}, reason) if reason else b""
+        if self._usage and finish.usage is not None:
+            data += self._head + b'[],"usage":' + json.encode(encode_usage(finish.usage)) + b"}\n\n"
+        return data + b"data: [DONE]\n\n"
+
+    def error(self, error: PenstockError) -> bytes:
+        return encode_event(json.encode(encode_failure(error)))
+
+
+def encode_response(reply: Reply) -> dict[str, Any]:
+    """The whole answer."""
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
+    for part in reply.message.content:
+        if isinstance(part, ReasoningPart):
+            message.update(_reasoning(part.text, part.signature, part.metadata))
+    if reply.refusal:
+        message["refusal"] = reply.refusal
+    if calls := reply.tool_calls:
+        message["tool_calls"] = [_whole_call(call) for call in calls]
+    finish = reply.finish or Finish("unknown")
+    answer: dict[str, Any] = {
+        "id": reply.id or "chatcmpl-penstock",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": reply.model,
+        "choices": [{"index": 0, "message": message, "finish_reason": _reason(finish)}],
+    }
+    if finish.usage is not None:
+        answer["usage"] = encode_usage(finish.usage)
+    return answer
+
+
+def _whole_call(call: ToolCallPart) -> dict[str, Any]:
+    kept = (call.metadata or {}).get(NAME, {})
+    return {**_call(call.id, call.name, call.arguments), **kept}
+
+
+def _call(id: str, name: str, arguments: str = "") -> dict[str, Any]:
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _reasoning(text: str, signature: str, metadata: Metadata | None) -> dict[str, Any]:
+    """Reasoning as ``reasoning_content``, with its signature where OpenRouter puts it."""
+    value: dict[str, Any] = {"reasoning_content": text}
+    if kept := (metadata or {}).get(NAME):
+        value.update(kept)
+    elif signature:
+        value["reasoning_details"] = [signed(text, signature)]
+    return value
+
+
+def signed(text: str, signature: str) -> dict[str, str]:
+    """A signed piece of reasoning, as an item of ``reasoning_details``."""
+    return {"type": "reasoning.text", "text": text, "signature": signature}
+
+
+def _reason(finish: Finish) -> str | None:
+    """The finish reason in OpenAI's words; never an invented one."""
+    return finish.raw_reason if finish.reason == "unknown" else finish.reason
+
+
+def encode_failure(error: PenstockError) -> dict[str, Any]:
+    """The error object, the same in a failed answer and amid a stream."""
+    inner = {
+        "message": error.message,
+        "type": error.type or _snake(type(error).__name__),
+        "param": error.param,
+        "code": error.code or _snake(type(error).__name__),
+    }
+    return {"error": inner}
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")

@@ -1,0 +1,55 @@
+"""OpenAI's usage numbers: JSON -> ``Usage`` and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.protocols.openai_chat.request import NAME
+from penstock.types import Usage
+
+# Where each number stands: OpenAI's own place first, then where others put it.
+_PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "input": (("prompt_tokens",),),
+    "output": (("completion_tokens",),),
+    "total": (("total_tokens",),),
+    "cached_input": (
+        ("prompt_tokens_details", "cached_tokens"),
+        ("cached_tokens",),  # Together, Hugging Face
+        ("prompt_cache_hit_tokens",),  # DeepSeek
+    ),
+    "cache_write": (("prompt_tokens_details", "cache_write_tokens"),),
+    "reasoning": (("completion_tokens_details", "reasoning_tokens"),),
+}
+
+
+def decode_usage(value: Mapping[str, Any]) -> Usage:
+    """The numbers under common names; every other key stays as it came, in ``metadata``."""
+    rest = _copy(value)
+    found: dict[str, Any] = {}
+    for name, places in _PLACES.items():
+        for place in places:
+            holder = rest if len(place) == 1 else rest.get(place[0])
+            if isinstance(holder, dict) and isinstance(holder.get(place[-1]), int):
+                found[name] = holder[place[-1]]
+                if place is places[0]:
+                    del holder[place[-1]]
+                break
+    rest = {key: item for key, item in rest.items() if item != {} and item is not None}
+    return Usage(**found, metadata={NAME: rest} if rest else None)
+
+
+def encode_usage(usage: Usage) -> dict[str, Any]:
+    """The numbers in OpenAI's own places, and what else came with them."""
+    value = _copy((usage.metadata or {}).get(NAME, {}))
+    for name, places in _PLACES.items():
+        number = getattr(usage, name)
+        if number is not None:
+            place = places[0]
+            holder = value if len(place) == 1 else value.setdefault(place[0], {})
+            holder[place[-1]] = number
+    return value
+
+
+def _copy(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: dict(item) if isinstance(item, Mapping) else item for key, item in value.items()}

@@ -1,0 +1,13 @@
+"""Groq. https://console.groq.com/docs/openai (read 2026-11-21)"""
+
+from penstock.protocols.openai_chat import OpenAIChat
+from penstock.provider import HTTPProvider
+
+
+class Groq(HTTPProvider):
+    """Groq Cloud."""
+
+    url = "https://console.groq.com"
+    base_url = "https://api.groq.com/openai/v1"
+    api_key_env = "GROQ_API_KEY"
+    protocol = OpenAIChat()

@@ -1,0 +1,14 @@
+"""OpenAI. https://platform.openai.com/docs/api-reference/chat (read 2026-11-21)"""
+
+from penstock.protocols.openai_chat import OpenAIChat
+from penstock.provider import HTTPProvider
+
+
+class OpenAI(HTTPProvider):
+    """OpenAI, by its Chat Completions API."""
+
+    url = "https://platform.openai.com"
+    base_url = "https://api.openai.com/v1"
+    api_key_env = "OPENAI_API_KEY"
+    protocol = OpenAIChat()
+    default_model = "gpt-5-mini"

@@ -1,0 +1,85 @@
+"""Transport: one seam between penstock and the network, ``send(request) -> response``.
+
+Nothing above it knows which HTTP machinery carries the bytes. A transport follows no redirect,
+verifies every certificate, keeps no cookie, and raises nothing but ``PenstockError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
+
+from msgspec import Struct, field
+
+
+class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Seconds; ``None`` waits for ever. All but ``idle`` count from the start of the call.
+
+    ``connect``: until the connection stands. ``headers``: until the answer's headers are there.
+    ``first``: until the first spoken event. ``idle``: between two chunks of bytes while we wait
+    for them (a slow reader does not count). ``total``: until the end.
+    """
+
+    connect: float | None = 10.0
+    headers: float | None = 300.0
+    first: float | None = 300.0
+    idle: float | None = 120.0
+    total: float | None = 1800.0
+
+
+class Request(Struct, frozen=True):
+    """What goes to a service. ``proxy`` is a URL (http, https, socks5, socks5h) or empty."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    proxy: str = ""
+    timeouts: Timeouts = Timeouts()
+
+    def __repr__(self) -> str:
+        """Without headers, body and proxy: they hold keys and other people's words."""
+        return f"Request({self.method} {origin(self.url)})"
+
+
+class Response(Protocol):
+    """An answer whose headers have arrived; its body comes chunk by chunk.
+
+    ``reason`` is the HTTP status text. Header names are lower case.
+    """
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+
+    def chunks(self) -> AsyncGenerator[bytes]:
+        """The body's bytes as they arrive. Raises ``StreamTruncated`` if the body is cut."""
+        ...
+
+    @property
+    def delimited(self) -> bool:
+        """Whether the body carries its own end: a length, or a last chunk."""
+        ...
+
+    def spoken(self) -> None:
+        """The first spoken event was seen: the ``first`` timeout is met."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection; an unfinished one is closed at once."""
+        ...
+
+
+class Transport(Protocol):
+    """The seam: one method."""
+
+    async def send(self, request: Request) -> Response:
+        """Send ``request`` and wait for the answer's headers. Raises ``PenstockError``."""
+        ...
+
+
+def origin(url: str) -> str:
+    """Scheme and host of a URL, all of it that may stand in a message."""
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return f"{scheme}://{host}"

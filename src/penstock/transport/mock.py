@@ -1,0 +1,56 @@
+"""``MockTransport``: answers from a function instead of a network, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from penstock.errors import PenstockError
+from penstock.transport import Request, Response
+
+
+class MockResponse:
+    """An answer made of bytes. ``chunks``: the body's pieces; an error among them is raised."""
+
+    def __init__(
+        self,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        chunks: Iterable[bytes | PenstockError] = (),
+        reason: str = "",
+        delimited: bool = True,
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers: Mapping[str, str] = dict(headers or {})
+        self.delimited = delimited
+        self.closed = False
+        self._chunks = chunks
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        for chunk in self._chunks:
+            if isinstance(chunk, PenstockError):
+                raise chunk
+            yield chunk
+
+    def spoken(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+Handler: TypeAlias = Callable[[Request], Response | Awaitable[Response]]
+
+
+class MockTransport:
+    """Hands each request to ``handler`` and keeps it in ``requests``."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.requests: list[Request] = []
+        self._handler = handler
+
+    async def send(self, request: Request) -> Response:
+        self.requests.append(request)
+        answer = self._handler(request)
+        return await answer if isinstance(answer, Awaitable) else answer

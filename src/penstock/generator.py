@@ -46,6 +46,7 @@ class GeneratorProvider(Provider):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
         limits = self.settings.timeouts or Timeouts()
         chunks = self._chunks(request)
+        asked = sum(len(message.text.encode("utf-8", "replace")) for message in request.messages)
         size = 0
         yield Start("", request.model)
         try:
@@ -60,7 +61,7 @@ class GeneratorProvider(Provider):
             await chunks.aclose()
         if not size:
             raise EmptyStream(f"{self.name} answered with nothing; try again")
-        yield Finish("stop", None, estimate_usage(size))
+        yield Finish("stop", None, estimate_usage(size, asked))
 
     async def _chunks(self, request: ChatRequest) -> AsyncGenerator[str]:
         """The author's own code, whichever of the three it is."""

@@ -60,7 +60,7 @@ class projection(Generic[P, R]):  # noqa: N801 - a decorator, used as one
 class Provider(ABC):
     """One chat service. Subclasses say how by writing ``stream``."""
 
-    name: ClassVar[str] = ""
+    name: str = ""
     """How the catalog calls it; the file's name in ``providers/``, else made of the class's."""
     url: ClassVar[str] = ""
     """The service's page for people."""
@@ -69,9 +69,9 @@ class Provider(ABC):
     supports_stream: ClassVar[bool] = True
     supports_gpt_35_turbo: ClassVar[bool] = False
     supports_gpt_4: ClassVar[bool] = False
-    models: ClassVar[tuple[str, ...]] = ()
+    models: tuple[str, ...] = ()
     """Models known without asking the service."""
-    default_model: ClassVar[str] = ""
+    default_model: str = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -124,7 +124,7 @@ class Provider(ABC):
         request (``temperature``, ``max_tokens``, ``tools``, …); unknown ones go to the service.
         Raises ``PenstockError`` when it is read.
         """
-        provider, rest = _split(self, {"proxy": proxy, **options})
+        provider, rest = split(self, {"proxy": proxy, **options})
         return AsyncStream(lambda: _texts(provider, model, messages, rest))
 
     @projection
@@ -132,7 +132,7 @@ class Provider(ABC):
         self: Any, /, model: str = "", messages: Messages | str = (), **options: Any
     ) -> str:
         """The answer's whole text. Raises ``PenstockError``, never half an answer."""
-        provider, rest = _split(self, options)
+        provider, rest = split(self, options)
         async with aclosing(_texts(provider, model, messages, rest)) as chunks:
             return "".join([chunk async for chunk in chunks])
 
@@ -148,7 +148,7 @@ class Provider(ABC):
         """The answer's text for synchronous callers: ``for chunk in ...``, anywhere, inside a
         running event loop too. ``stream=False`` gives it in one chunk. Raises ``PenstockError``
         when it is read; leaving the loop closes the connection."""
-        provider, rest = _split(self, options)
+        provider, rest = split(self, options)
         texts = _texts if stream else _whole_text
         return _sync.SyncStream(lambda: texts(provider, model, messages, rest))
 
@@ -161,7 +161,7 @@ def _name_of(cls: type[Provider]) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
 
-def _split(provider: Provider, options: Mapping[str, Any]) -> tuple[Provider, dict[str, Any]]:
+def split(provider: Provider, options: Mapping[str, Any]) -> tuple[Provider, dict[str, Any]]:
     """The provider with the call's settings, and the options that are the request's."""
     given = {k: v for k, v in options.items() if k in settings.NAMES and v is not None}
     rest = {k: v for k, v in options.items() if k not in settings.NAMES}
@@ -229,9 +229,16 @@ class HTTPProvider(Provider):
             or (os.environ.get(self.api_key_env, "") if self.api_key_env else "")
         )
 
+    @property
+    def _at_home(self) -> bool:
+        """Whether it asks the vendor's own address, which wants the vendor's key."""
+        return self.endpoint == self.base_url.rstrip("/") + self.protocol.path
+
     def is_configured(self) -> bool:
-        at_home = self.endpoint == self.base_url.rstrip("/") + self.protocol.path
-        return bool(self.api_key) if self.api_key_env and at_home else bool(self.endpoint)
+        if not self._at_home:
+            return True
+        has_key = bool(self.api_key) or not self.api_key_env
+        return bool(self.base_url) and self.working and has_key
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         """The JSON body; a place for what this service alone wants."""
@@ -309,7 +316,7 @@ class HTTPProvider(Provider):
     async def _headers(self, url: str, accept: str, key: str) -> dict[str, str]:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"{self.name} needs a base_url that begins with http:// or https://")
-        if not key and not self.is_configured():
+        if not key and self.api_key_env and self._at_home:
             raise Unauthorized(f"{self.name} needs a key: set {self.api_key_env} or pass api_key=")
         headers = {
             "User-Agent": "penstock",

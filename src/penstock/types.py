@@ -189,9 +189,14 @@ class Usage(Struct, frozen=True):
 _BYTES_PER_TOKEN = 4
 
 
-def estimate_usage(size: int) -> Usage:
-    """What an answer of ``size`` bytes of text may have cost, where nobody said."""
-    return Usage(output=-(-size // _BYTES_PER_TOKEN), provenance="estimated")
+def estimate_usage(output: int, input: int | None = None) -> Usage:
+    """What an answer of ``output`` bytes of text, to ``input`` bytes, may have cost, where
+    nobody said."""
+    said = -(-output // _BYTES_PER_TOKEN)
+    if input is None:
+        return Usage(output=said, provenance="estimated")
+    read = -(-input // _BYTES_PER_TOKEN)
+    return Usage(input=read, output=said, total=read + said, provenance="estimated")
 
 
 class ModelInfo(Struct, frozen=True):

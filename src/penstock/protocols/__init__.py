@@ -29,6 +29,8 @@ class Decoder(ABC):
     """
 
     pending: int = 0
+    whole: bool = False
+    """The body turned out to be a whole answer, though a stream was asked."""
 
     @abstractmethod
     def feed(self, data: bytes) -> Iterable[Event]:

@@ -57,7 +57,7 @@ class ChatbotUI(Protocol):
         return {
             "model": self.encode_model(request),
             "messages": encode_messages(messages),
-            "key": request.api_key,
+            "key": str(request.api_key),
             "prompt": system_prompt(request),
             "temperature": self.encode_temperature(request),
         }

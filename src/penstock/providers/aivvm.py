@@ -30,7 +30,7 @@ class AivvmChat(ChatbotUI):
         return {
             "model": self.encode_model(request),
             "messages": encode_messages(request.messages),
-            "key": options.get("key", request.api_key),
+            "key": options.get("key", str(request.api_key)),
             "prompt": options.get("system_message", DEFAULT_PROMPT),
             "temperature": 0.7 if request.temperature is None else request.temperature,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.generator import AsyncGeneratorProvider
@@ -19,6 +20,9 @@ class AvaChat(OpenAIChat):
         body = super().encode_request(request)
         body.pop("model", None)
         return {"messages": [], "temperature": 0.6, "stream": request.stream} | body
+
+    def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
+        return super().decode_request({"stream": True, **body})
 
 
 class CodeLinkAva(HTTPProvider, AsyncGeneratorProvider):

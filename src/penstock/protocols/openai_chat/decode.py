@@ -160,7 +160,11 @@ class ChunkDecoder(Decoder):
 
     @property
     def pending(self) -> int:  # type: ignore[override]
-        return self._events.pending
+        return self._events.pending if self._whole is None else sum(map(len, self._whole))
+
+    @property
+    def whole(self) -> bool:  # type: ignore[override]
+        return self._whole is not None
 
     def feed(self, data: bytes) -> Iterator[Event]:
         if self._head is not None:

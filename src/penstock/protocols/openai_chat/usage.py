@@ -36,6 +36,8 @@ def decode_usage(value: Mapping[str, Any]) -> Usage:
                     del holder[place[-1]]
                 break
     rest = {key: item for key, item in rest.items() if item != {} and item is not None}
+    if rest.get("provenance") in ("estimated", "partial"):
+        found["provenance"] = rest.pop("provenance")
     return Usage(**found, metadata={NAME: rest} if rest else None)
 
 
@@ -48,6 +50,8 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
             place = places[0]
             holder = value if len(place) == 1 else value.setdefault(place[0], {})
             holder[place[-1]] = number
+    if usage.provenance != "reported":
+        value["provenance"] = usage.provenance  # an estimate says so wherever it is shown
     return value
 
 

@@ -35,15 +35,16 @@ class Builtin(Provider):
             raise UnknownModel(f"no model {model!r}; builtin knows {known}", param="model")
         yield Start("", f"{self.name}/{model}")
         limits = self.settings.timeouts or Timeouts()
+        asked = sum(len(message.text.encode("utf-8", "replace")) for message in request.messages)
         said = size = 0
         async with aclosing(_ANSWERS[model](request)) as words:
             async for word in within(words, limits):
                 if said == request.max_tokens:
-                    yield Finish("length", "length", estimate_usage(size))
+                    yield Finish("length", "length", estimate_usage(size, asked))
                     return
                 said += 1
-                size += len(word.encode())
+                size += len(word.encode("utf-8", "replace"))
                 yield TextDelta(word)
         if not said:
             raise EmptyStream(f"{self.name}/{model} said nothing")
-        yield Finish("stop", "stop", estimate_usage(size))
+        yield Finish("stop", "stop", estimate_usage(size, asked))

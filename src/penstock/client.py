@@ -1,0 +1,99 @@
+"""The front door: ``Client`` and ``AsyncClient``, over every provider of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from penstock import _sync, config
+from penstock.catalog import Catalog
+from penstock.events import Event, Reply, collect_async
+from penstock.provider import question, split
+from penstock.streams import AsyncStream
+from penstock.types import Messages, ModelInfo
+
+
+class AsyncClient:
+    """Asks any model by name: ``provider/model``, or a bare name that one provider lists.
+
+    ``model``: what is asked when a call names none (empty: the catalog's default).
+    ``config``: the path of a ``penstock.toml``, or a ``Config``. ``given``: settings for every
+    call, see ``Settings``.
+    """
+
+    def __init__(
+        self, model: str = "", *, config: config.Config | str | Path | None = None, **given: Any
+    ) -> None:
+        self.catalog = Catalog(_config(config))
+        self._model = model
+        self._given = given
+
+    def stream(
+        self, messages: Messages | str, model: str = "", **options: Any
+    ) -> AsyncStream[Event]:
+        """The answer as events; ``print(event, end="")`` writes its text.
+
+        ``messages``: dicts with ``role`` and ``content``, or one string. ``options``: settings
+        of the call and fields of the request. Raises ``PenstockError`` when it is read.
+        """
+        return AsyncStream(lambda: self._events(messages, model, options))
+
+    async def chat(self, messages: Messages | str, model: str = "", **options: Any) -> Reply:
+        """The whole answer; ``str(reply)`` is its text. Raises ``PenstockError``, never half."""
+        async with aclosing(self._events(messages, model, options)) as events:
+            return await collect_async(events)
+
+    async def models(self) -> list[ModelInfo]:
+        """The models of every configured provider, as ``provider/model``."""
+        return await self.catalog.list_models()
+
+    async def _events(
+        self, messages: Messages | str, model: str, options: dict[str, Any]
+    ) -> AsyncGenerator[Event]:
+        provider, name = await self.catalog.resolve(model or self._model)
+        provider, rest = split(provider, {**self._given, **options})
+        async with aclosing(provider.stream(question(name, messages, rest))) as events:
+            async for event in events:
+                yield event
+
+
+class Client:
+    """``AsyncClient`` for synchronous callers: in a script, a thread, or a notebook."""
+
+    def __init__(
+        self, model: str = "", *, config: config.Config | str | Path | None = None, **given: Any
+    ) -> None:
+        self._client = AsyncClient(model, config=config, **given)
+        self.catalog = self._client.catalog
+
+    def stream(self, messages: Messages | str, model: str = "", **options: Any) -> Iterator[Event]:
+        """The answer as events; leaving the loop closes the connection to the service."""
+        return _sync.SyncStream(lambda: self._client._events(messages, model, options))
+
+    def chat(self, messages: Messages | str, model: str = "", **options: Any) -> Reply:
+        """The whole answer; ``str(reply)`` is its text. Raises ``PenstockError``, never half."""
+        return _sync.run(self._client.chat(messages, model, **options))
+
+    def models(self) -> list[ModelInfo]:
+        """The models of every configured provider, as ``provider/model``."""
+        return _sync.run(self._client.models())
+
+
+def _config(given: config.Config | str | Path | None) -> config.Config:
+    return given if isinstance(given, config.Config) else config.load(given)
+
+
+def chat(messages: Messages | str, model: str = "", **options: Any) -> Reply:
+    """Ask once and wait for the whole answer: ``print(penstock.chat("Men are all alike."))``."""
+    return Client().chat(messages, model, **options)
+
+
+def stream(messages: Messages | str, model: str = "", **options: Any) -> Iterator[Event]:
+    """Ask once and read the answer as it comes.
+
+    for event in penstock.stream("Men are all alike."):
+        print(event, end="", flush=True)
+    """
+    return Client().stream(messages, model, **options)

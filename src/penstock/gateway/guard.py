@@ -1,0 +1,57 @@
+"""Who may ask a gateway without keys: programs and pages of this very machine.
+
+A page elsewhere can make a browser send requests to loopback (CSRF), and a name that someone
+else controls can be made to mean 127.0.0.1 (DNS rebinding): the Host and Origin headers tell.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from penstock.errors import CallerError, ConfigError
+
+
+class Forbidden(CallerError):
+    """The request comes from where this gateway does not answer to."""
+
+    http_status = 403
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's loopback."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_address(host: str) -> None:
+    """Refuse to listen where others could reach a gateway without keys."""
+    if not is_loopback(host):
+        raise ConfigError(
+            f"the gateway has no keys yet and listens on loopback only, not on {host!r}; "
+            "use 127.0.0.1, ::1 or localhost"
+        )
+
+
+def check_caller(host: str | None, origin: str | None, allowed_origin: str = "") -> None:
+    """Raise ``Forbidden`` unless Host, and Origin where there is one, are this machine's."""
+    if host is None or not is_loopback(_host_of(f"//{host}")):
+        raise Forbidden("this Host is not answered here; ask for 127.0.0.1 or localhost")
+    if origin is None or origin == allowed_origin:
+        return
+    if not is_loopback(_host_of(origin)):
+        raise Forbidden("pages of other origins may not use this gateway")
+
+
+def _host_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    # "evil?x=/" must not pass for a host: nothing but host and port may be there.
+    extra = parts.path or parts.query or parts.fragment or parts.username or parts.password
+    return "" if extra is not None and extra != "" else parts.hostname or ""

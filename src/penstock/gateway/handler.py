@@ -1,0 +1,247 @@
+"""One handler: decode the request, resolve the model, stream the answer, encode it.
+
+The path from socket to socket: ``Gateway.handle`` -> ``_chat`` -> ``_relay`` (same protocol on
+both sides: the service's bytes go through unchanged while a decoder reads them on the side) or
+``_translate`` (events in between) -> the listener writes what they yield.
+
+No status is sent before the answer's first spoken event, so that an early failure has its own
+status. A later one is told in the caller's protocol, and then the connection is cut
+(``CutAnswer``), so that nobody takes half an answer for a whole one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, TypeGuard
+
+import msgspec
+from msgspec import Struct
+
+from penstock import __version__
+from penstock.catalog import Catalog
+from penstock.errors import InvalidRequest, PenstockError, UnknownModel
+from penstock.events import SPOKEN, collect, collect_async
+from penstock.gateway.guard import check_caller
+from penstock.gateway.routes import Route, build
+from penstock.protocols import Encoder, Protocol, json
+from penstock.protocols.openai_chat import OpenAIChat
+from penstock.provider import HTTPProvider, Provider, read_whole
+from penstock.types import ChatRequest
+
+logger = logging.getLogger("penstock.gateway")
+
+_JSON = "application/json"
+_HELD = 256 * 1024
+"""Bytes of an answer that may wait for its first spoken event."""
+
+
+class Asked(Struct, frozen=True):
+    """A caller's request; header names are lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+class Answer(Struct, frozen=True):
+    """What goes back: a whole body, or chunks that end normally or with ``CutAnswer``."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | AsyncGenerator[bytes]
+    reason: str | None = None
+
+
+class CutAnswer(Exception):
+    """The answer failed after it began: close the connection without ending the body."""
+
+
+class _NotFound(InvalidRequest):
+    http_status = 404
+
+
+class _WrongMethod(InvalidRequest):
+    http_status = 405
+
+
+class Gateway:
+    """Answers requests over one catalog. Closing an answer's chunks closes the service's side."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._table = build(catalog)
+        self.plain = Route("health", OpenAIChat())
+
+    async def handle(self, asked: Asked) -> Answer:
+        """The answer to any request, errors included. Raises nothing of ours."""
+        route = self._table.get((asked.method, asked.path))
+        try:
+            headers = asked.headers
+            check_caller(headers.get("host"), headers.get("origin"), route.origin if route else "")
+            if route is None:
+                raise self._no_route(asked)
+            match route.asks:
+                case "chat":
+                    return await self._chat(route, asked.body)
+                case "models":
+                    return await self._models(route)
+                case "health":
+                    return self._health()
+        except PenstockError as error:
+            logger.warning("%s %s: %s", asked.method, asked.path, error.message)
+            return failure(route or self.plain, error)
+
+    def _no_route(self, asked: Asked) -> PenstockError:
+        methods = {method for method, path in self._table if path == asked.path}
+        if methods:
+            return _WrongMethod(f"{asked.path} takes {', '.join(sorted(methods))}")
+        paths = ", ".join(path for _, path in self._table)
+        return _NotFound(f"no such path; there are {paths}")
+
+    def _health(self) -> Answer:
+        said = {"status": "ok", "version": __version__, "default": self.catalog.default()}
+        return _whole(said)
+
+    async def _models(self, route: Route) -> Answer:
+        return _whole(route.protocol.encode_models(await self.catalog.list_models()))
+
+    async def _chat(self, route: Route, body: bytes) -> Answer:
+        value = read_object(body)
+        request = route.protocol.decode_request(value)
+        provider, model = await self._resolve(route, request.model)
+        request = msgspec.structs.replace(request, model=model)
+        encoder = route.protocol.encoder(request)
+        if _speaks(provider, route.protocol):
+            raw = json.encode({**value, "model": model})
+            if not request.stream:
+                return await _relay_whole(provider, request, raw)
+            chunks = _relay(provider, request, raw, encoder)
+        elif request.stream:
+            chunks = _translate(provider, request, encoder)
+        else:
+            async with aclosing(provider.stream(request)) as events:
+                return _whole(route.protocol.encode_response(await collect_async(events)))
+        first = await anext(chunks, b"")  # an error before anything is spoken has its own status
+        headers = {
+            "Content-Type": route.protocol.stream_type,
+            "Cache-Control": "no-cache",
+            "X-Accel-Buffering": "no",
+        }
+        return Answer(200, headers, _told(first, chunks, encoder))
+
+    async def _resolve(self, route: Route, model: str) -> tuple[Provider, str]:
+        try:
+            return await self.catalog.resolve(model)
+        except UnknownModel:
+            if not route.any_model:
+                raise
+            return await self.catalog.resolve()
+
+
+def _speaks(provider: Provider, protocol: Protocol) -> TypeGuard[HTTPProvider]:
+    """Whether the service takes and gives the very bytes of the caller's protocol."""
+    return isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol)
+
+
+async def _relay(
+    provider: HTTPProvider, request: ChatRequest, body: bytes, encoder: Encoder
+) -> AsyncGenerator[bytes]:
+    """The service's own bytes, whole events only, read on the side for the truth of their end."""
+    async with provider.open(request, body) as response:
+        decoder = provider.protocol.decoder()
+        held, speaking = b"", False
+        async with aclosing(response.chunks()) as chunks:
+            async for chunk in chunks:
+                for event in decoder.feed(chunk):
+                    if not speaking and isinstance(event, SPOKEN):
+                        speaking = True
+                        response.spoken()
+                pending = decoder.pending
+                data = held + chunk if held else chunk
+                if not speaking and len(data) < _HELD:
+                    held = data
+                elif pending:
+                    held = data[-pending:]
+                    if len(data) > pending:
+                        yield data[:-pending]
+                else:
+                    held = b""
+                    yield data
+        events = list(decoder.close(response.delimited))
+        if decoder.whole:  # a whole answer where a stream was asked
+            held = b"".join(map(encoder.encode, events)) + encoder.close()
+        if held:
+            yield held
+
+
+async def _relay_whole(provider: HTTPProvider, request: ChatRequest, body: bytes) -> Answer:
+    async with provider.open(request, body) as response:
+        answer = await read_whole(response)
+    collect(provider.protocol.decode_response(answer))  # raises what the body may hold
+    return Answer(200, {"Content-Type": _JSON}, answer)
+
+
+async def _translate(
+    provider: Provider, request: ChatRequest, encoder: Encoder
+) -> AsyncGenerator[bytes]:
+    """The events of any provider in the caller's protocol."""
+    held, speaking = b"", False
+    async with aclosing(provider.stream(request)) as events:
+        async for event in events:
+            data = encoder.encode(event)
+            speaking = speaking or isinstance(event, SPOKEN)
+            if not speaking:
+                held += data
+            elif held or data:
+                yield held + data
+                held = b""
+    if rest := held + encoder.close():
+        yield rest
+
+
+async def _told(
+    first: bytes, chunks: AsyncGenerator[bytes], encoder: Encoder
+) -> AsyncGenerator[bytes]:
+    """The chunks; a failure amid them is told to the caller before the answer is cut."""
+    async with aclosing(chunks):
+        try:
+            yield first
+            async for chunk in chunks:
+                yield chunk
+        except PenstockError as error:
+            logger.warning("answer cut: %s", error.message)
+            yield encoder.error(error)
+            raise CutAnswer from None
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises ``InvalidRequest``."""
+    try:
+        value = json.loads(body)
+    except json.UNREADABLE:
+        raise InvalidRequest("the body is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    return value
+
+
+def _whole(value: Any) -> Answer:
+    """A whole answer: text where the protocol is bare text, else JSON."""
+    if isinstance(value, str):
+        return Answer(200, {"Content-Type": "text/plain; charset=utf-8"}, value.encode())
+    return Answer(200, {"Content-Type": _JSON}, json.encode(value))
+
+
+def failure(route: Route, error: PenstockError) -> Answer:
+    """A failed answer in the caller's protocol; a protocol of bare text has only the status text
+    to say why."""
+    status, value = route.protocol.encode_error(error)
+    headers = {} if error.retry_after is None else {"Retry-After": f"{error.retry_after:.0f}"}
+    answer = _whole(value)
+    reason = None
+    if isinstance(value, str):
+        reason = " ".join(error.message.split()).encode("ascii", "replace").decode()
+    return Answer(status, {**answer.headers, **headers}, answer.body, reason)

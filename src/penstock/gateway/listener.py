@@ -1,0 +1,96 @@
+"""The sockets towards callers: aiohttp's server, and nothing above it knows that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http import RawRequestMessage
+
+from penstock.errors import ConfigError, InvalidRequest
+from penstock.gateway.guard import check_address
+from penstock.gateway.handler import Answer, Asked, CutAnswer, Gateway, failure
+
+_MAX_BODY = 32 * 1024 * 1024
+_BACKLOG = 4096
+
+
+class _TooLarge(InvalidRequest):
+    http_status = 413
+
+
+@asynccontextmanager
+async def listen(gateway: Gateway, host: str, port: int) -> AsyncGenerator[tuple[str, int]]:
+    """Answer callers at ``host:port`` (0: any free port) inside the block; gives the address.
+
+    Raises ``ConfigError`` for an address that is not loopback or is taken.
+    """
+    check_address(host)
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        return await _answer(gateway, request)
+
+    server = web.Server(
+        answer, request_factory=_request, handler_cancellation=True, access_log=None
+    )
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=_BACKLOG)
+        try:
+            await site.start()
+        except OSError as error:
+            reason = error.strerror or "it cannot be used"
+            raise ConfigError(f"{host}:{port}: {reason.lower()}; choose another --port") from None
+        address = runner.addresses[0]
+        yield address[0], address[1]
+    finally:
+        await runner.cleanup()
+
+
+def _request(
+    message: RawRequestMessage, payload: Any, protocol: Any, writer: Any, task: Any
+) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, loop, client_max_size=_MAX_BODY
+    )
+
+
+async def _answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        body = await request.read() if request.body_exists else b""
+    except web.HTTPRequestEntityTooLarge:
+        too_large = _TooLarge(f"the body is larger than {_MAX_BODY} bytes")
+        return _whole(failure(gateway.plain, too_large))
+    answer = await gateway.handle(Asked(request.method, request.path, headers, body))
+    if isinstance(answer.body, bytes):
+        return _whole(answer)
+    return await _stream(request, answer, answer.body)
+
+
+def _whole(answer: Answer) -> web.Response:
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    return web.Response(
+        status=answer.status, reason=answer.reason, headers=answer.headers, body=body
+    )
+
+
+async def _stream(
+    request: web.BaseRequest, answer: Answer, chunks: AsyncGenerator[bytes]
+) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    async with aclosing(chunks):
+        await response.prepare(request)
+        write = response.write
+        try:
+            async for chunk in chunks:
+                await write(chunk)
+        except CutAnswer:
+            if request.transport is not None:  # what was written goes out; the last chunk never
+                request.transport.close()
+    return response

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from penstock.generator import AsyncGeneratorProvider as AsyncGeneratorProvider
     from penstock.generator import AsyncProvider as AsyncProvider
     from penstock.generator import GeneratorProvider as GeneratorProvider
-    from penstock.provider import HTTPProvider as HTTPProvider
+    from penstock.http_provider import HTTPProvider as HTTPProvider
     from penstock.provider import Provider as Provider
     from penstock.providers.aivvm import Aivvm as Aivvm
     from penstock.providers.aura import Aura as Aura
@@ -125,7 +125,8 @@ _HOMES = {
         "AsyncProvider",
         "GeneratorProvider",
     ),
-    "provider": ("HTTPProvider", "Provider"),
+    "http_provider": ("HTTPProvider",),
+    "provider": ("Provider",),
     "providers.aivvm": ("Aivvm",),
     "providers.aura": ("Aura",),
     "providers.codelink_ava": ("CodeLinkAva",),

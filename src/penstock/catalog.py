@@ -116,20 +116,37 @@ class Catalog:
         """The model that answers when none is named: the config's, else the first configured
         provider's of the config, else the first service whose usual key variable is set, else
         ``builtin/eliza``."""
-        if self.config.default:
-            return self.config.default
-        for name in (*self.config.providers, *self._with_keys()):
-            provider = self.get(name)
-            model = provider.default_model or next(iter(provider.models), "")
-            if model and provider.is_configured():
-                return f"{name}/{model}"
-        return BUILTIN
+        return self.explain_default()[0]
 
-    def _with_keys(self) -> list[str]:
-        """Names whose ``<NAME>_API_KEY`` is set, so that none need be loaded to find out."""
+    def explain_default(self) -> tuple[str, str]:
+        """The model that ``default`` gives, and why it is that one, in words."""
+        if self.config.default:
+            return self.config.default, "the config names it as its default"
+        for name in self.config.providers:
+            if model := self._ready_model(name):
+                return model, "the config's first provider that is ready"
+        for name, key in self._with_keys().items():
+            if model := self._ready_model(name):
+                return model, f"{key} is set"
+        return BUILTIN, "no model is configured: this is ELIZA (1966), running here"
+
+    def _ready_model(self, name: str) -> str:
+        """``name/model`` where that provider can be asked as things are, else empty."""
+        provider = self.get(name)
+        model = provider.default_model or next(iter(provider.models), "")
+        return f"{name}/{model}" if model and provider.is_configured() else ""
+
+    def _with_keys(self) -> dict[str, str]:
+        """Names whose ``<NAME>_API_KEY`` is set, and which variable it is, so that none need be
+        loaded to find out."""
         upper = {name: name.upper().replace("-", "_") for name in self.names()}
         keys = {k for k, value in os.environ.items() if value and k.endswith("_API_KEY")}
-        return [n for n, u in upper.items() if {f"{u}_API_KEY", f"PENSTOCK_{u}_API_KEY"} & keys]
+        return {
+            name: key
+            for name, u in upper.items()
+            for key in (f"{u}_API_KEY", f"PENSTOCK_{u}_API_KEY")
+            if key in keys
+        }
 
     async def resolve(self, model: str = "") -> tuple[Provider, str]:
         """The provider of a model and the model's name there.

@@ -9,8 +9,8 @@ the service's own end of the stream was seen; every other end is an exception (e
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
-from typing import Literal, TypeAlias
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -142,7 +142,7 @@ class _Open:
         self.kind, self.id, self.name = kind, id, name
         self.pieces: list[str] = []
         self.signature = ""
-        self.metadata: dict[str, object] = {}
+        self.metadata: dict[str, Any] = {}
 
     def part(self) -> Part:
         text, metadata = "".join(self.pieces), self.metadata or None
@@ -153,6 +153,18 @@ class _Open:
         if self.kind is RefusalPart:
             return RefusalPart(text, metadata)
         return TextPart(text, metadata)
+
+
+def _merged(was: Any, more: Any) -> Any:
+    """A part's metadata comes in pieces too: lists grow, all else is the last that was said."""
+    if not isinstance(was, Mapping) or not isinstance(more, Mapping):
+        return more
+    grown = {
+        key: [*was[key], *value]
+        for key, value in more.items()
+        if isinstance(value, list) and isinstance(was.get(key), list)
+    }
+    return {**was, **more, **grown}
 
 
 class Collector:
@@ -187,8 +199,8 @@ class Collector:
         part = self._parts.get((kind, index))
         if part is None:
             part = self._parts[kind, index] = _Open(kind)
-        if metadata:
-            part.metadata.update(metadata)
+        for protocol, kept in (metadata or {}).items():
+            part.metadata[protocol] = _merged(part.metadata.get(protocol), kept)
         return part
 
     def reply(self) -> Reply:

@@ -1,7 +1,7 @@
 """A provider says where to ask and which protocol to speak.
 
     Provider              stream(request) -> events, and its projections
-    ├── HTTPProvider      a base URL and a protocol; most services are a subclass of it
+    ├── HTTPProvider      a base URL and a protocol; most services are one (http_provider.py)
     └── GeneratorProvider you write one of the projections yourself (generator.py)
 
 Declaration stands on the class (constants, never assigned at run time), configuration in the
@@ -12,32 +12,22 @@ fresh instance that only the environment configures.
 from __future__ import annotations
 
 import copy
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from types import MethodType
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-import msgspec
-
-from penstock import _sync, browser, settings
+from penstock import _sync, settings
 from penstock.errors import (
-    ConfigError,
     InvalidRequest,
-    PenstockError,
-    Redirected,
-    Unauthorized,
-    UnexpectedAnswer,
 )
-from penstock.events import SPOKEN, Event, TextDelta
-from penstock.protocols import Protocol, json
+from penstock.events import Event, TextDelta
 from penstock.protocols.openai_chat.request import decode_request
 from penstock.settings import Settings
 from penstock.streams import AsyncStream
-from penstock.transport import Request, Response, Timeouts, Transport, origin
-from penstock.types import ChatRequest, CreateResult, Messages, ModelInfo, Secret
+from penstock.types import ChatRequest, CreateResult, Messages, ModelInfo
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -197,187 +187,3 @@ async def _whole_text(
 ) -> AsyncGenerator[str]:
     async with aclosing(_texts(provider, model, messages, options)) as chunks:
         yield "".join([chunk async for chunk in chunks])
-
-
-class HTTPProvider(Provider):
-    """A service that answers over HTTP in a protocol we know: where, how, and whose key."""
-
-    base_url: ClassVar[str] = ""
-    protocol: ClassVar[Protocol]
-    api_key_env: ClassVar[str] = ""
-    """The vendor's usual environment variable for the key; empty: no key is needed."""
-    headers: ClassVar[Mapping[str, str]] = {}
-    """Headers of every request, beside the protocol's."""
-
-    def configured(self, **given: Any) -> Self:
-        if "webdriver" in given:
-            given["webdriver"] = browser.hand_over(given["webdriver"], self.endpoint)
-        return super().configured(**given)
-
-    @property
-    def endpoint(self) -> str:
-        """The URL that questions go to."""
-        said = self.settings.base_url or settings.from_environment(self.name, "base_url")
-        return (said or self.base_url).rstrip("/") + self.protocol.path
-
-    @property
-    def api_key(self) -> str:
-        """The key: the call's or instance's, the environment's, or empty."""
-        return (
-            self.settings.api_key
-            or settings.from_environment(self.name, "api_key")
-            or (os.environ.get(self.api_key_env, "") if self.api_key_env else "")
-        )
-
-    @property
-    def _at_home(self) -> bool:
-        """Whether it asks the vendor's own address, which wants the vendor's key."""
-        return self.endpoint == self.base_url.rstrip("/") + self.protocol.path
-
-    def is_configured(self) -> bool:
-        if not self._at_home:
-            return True
-        has_key = bool(self.api_key) or not self.api_key_env
-        return bool(self.base_url) and self.working and has_key
-
-    def encode_request(self, request: ChatRequest) -> dict[str, Any]:
-        """The JSON body; a place for what this service alone wants."""
-        return self.protocol.encode_request(request)
-
-    async def list_models(self) -> tuple[ModelInfo, ...]:
-        asked = self.protocol.models_request(self.api_key)
-        if self.models or asked is None:
-            return await super().list_models()
-        method, path, body = asked
-        url = self.endpoint.removesuffix(self.protocol.path) + path
-        async with self._hold(method, url, body, "*/*", self.api_key) as response:
-            return self.protocol.decode_models(await read_whole(response))
-
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
-        if not request.api_key and self.api_key:
-            request = msgspec.structs.replace(request, api_key=Secret(self.api_key))
-        body = json.encode(self.encode_request(request))
-        async with self.open(request, body) as response:
-            if not request.stream:
-                for event in self.protocol.decode_response(await read_whole(response)):
-                    yield event
-                return
-            decoder = self.protocol.decoder()
-            feed, waiting = decoder.feed, True
-            async with aclosing(response.chunks()) as chunks:
-                async for chunk in chunks:
-                    for event in feed(chunk):
-                        if waiting and isinstance(event, SPOKEN):
-                            waiting = False
-                            response.spoken()
-                        yield event
-            for event in decoder.close(response.delimited):
-                yield event
-
-    @asynccontextmanager
-    async def open(self, request: ChatRequest, body: bytes) -> AsyncGenerator[Response]:
-        """Ask, with ``body`` as it goes over the wire, and hold the answer's connection.
-
-        Raises what the service's status stands for; errors from inside are given the provider's
-        name and relieved of its key.
-        """
-        accept = self.protocol.stream_type.partition(";")[0] if request.stream else "*/*"
-        key = request.api_key or self.api_key
-        async with self._hold("POST", self.endpoint, body, accept, key) as response:
-            yield response
-
-    @asynccontextmanager
-    async def _hold(
-        self, method: str, url: str, body: bytes, accept: str, key: str
-    ) -> AsyncGenerator[Response]:
-        try:
-            headers = await self._headers(url, accept, key)
-            proxy = self.settings.proxy or os.environ.get("PENSTOCK_PROXY", "")
-            timeouts = self.settings.timeouts or Timeouts()
-            request = Request(method, url, headers, body, proxy, timeouts)
-            response = await self._transport().send(request)
-            try:
-                await self._check(response)
-                yield response
-            finally:
-                await response.close()
-        except PenstockError as error:
-            error.provider = error.provider or self.name
-            _redact(error, key)
-            raise
-
-    def _transport(self) -> Transport:
-        if self.settings.transport is not None:
-            return self.settings.transport
-        from penstock.transport.http import HTTPTransport  # aiohttp, only once it is needed
-
-        return HTTPTransport()
-
-    async def _headers(self, url: str, accept: str, key: str) -> dict[str, str]:
-        if not url.startswith(("http://", "https://")):
-            raise ConfigError(f"{self.name} needs a base_url that begins with http:// or https://")
-        if not key and self.api_key_env and self._at_home:
-            raise Unauthorized(f"{self.name} needs a key: set {self.api_key_env} or pass api_key=")
-        headers = {
-            "User-Agent": "penstock",
-            "Accept": accept,
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            **(self.protocol.key_headers(key) if key else {}),
-            **self.headers,
-            **self.settings.headers,
-        }
-        if self.settings.webdriver is not None:
-            headers |= await browser.session_headers(self.settings.webdriver, url)
-        return headers
-
-    async def _check(self, response: Response) -> None:
-        """Raise unless the answer is a success in the service's own protocol."""
-        if response.status >= 300:
-            raise await self._failure(response)
-        if response.headers.get("content-type", "").startswith("text/html"):
-            raise UnexpectedAnswer(f"{self.name} answered with a web page; check its base_url")
-
-    async def _failure(self, response: Response) -> PenstockError:
-        body = b""
-        try:
-            async with aclosing(response.chunks()) as chunks:
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > _ERROR_BODY:
-                        break
-        except PenstockError:
-            pass  # the status says enough
-        if response.status < 400:
-            where = origin(response.headers.get("location", "")) or "elsewhere"
-            return Redirected(
-                f"{self.name} redirects to {where}, which is never followed; check its base_url",
-                status=response.status,
-            )
-        error = self.protocol.decode_error(response.status, body[:_ERROR_BODY], response.reason)
-        error.retry_after = _seconds(response.headers.get("retry-after", ""))
-        return error
-
-
-async def read_whole(response: Response) -> bytes:
-    """A whole body. Raises ``UnexpectedAnswer`` past 64 MiB."""
-    chunks: list[bytes] = []
-    size = 0
-    async with aclosing(response.chunks()) as arriving:
-        async for chunk in arriving:
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > _WHOLE_BODY:
-                raise UnexpectedAnswer(f"the answer is longer than {_WHOLE_BODY} bytes")
-    return b"".join(chunks)
-
-
-def _seconds(value: str) -> float | None:
-    """``Retry-After`` in seconds; its other forms say nothing yet."""
-    return float(value) if value.isascii() and value.isdigit() else None
-
-
-def _redact(error: PenstockError, key: str) -> None:
-    if len(key) >= 4 and key in error.message:
-        error.message = error.message.replace(key, "…")
-        error.args = (error.message,)

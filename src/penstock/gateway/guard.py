@@ -6,6 +6,7 @@ else controls can be made to mean 127.0.0.1 (DNS rebinding): the Host and Origin
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from urllib.parse import urlsplit
 
@@ -37,21 +38,24 @@ def check_address(host: str) -> None:
         )
 
 
-def check_caller(host: str | None, origin: str | None, allowed_origin: str = "") -> None:
-    """Raise ``Forbidden`` unless Host, and Origin where there is one, are this machine's."""
-    if host is None or not is_loopback(_host_of(f"//{host}")):
-        raise Forbidden("this Host is not answered here; ask for 127.0.0.1 or localhost")
-    if origin is None or origin == allowed_origin:
-        return
-    if not is_loopback(_host_of(origin)):
-        raise Forbidden("pages of other origins may not use this gateway")
-
-
-def _host_of(url: str) -> str:
+@functools.lru_cache(1024)
+def _is_local(url: str) -> bool:
+    """Whether a URL's host is loopback, and nothing but host and port is there: "evil?x=/" must
+    not pass for a host."""
     try:
         parts = urlsplit(url)
     except ValueError:
-        return ""
-    # "evil?x=/" must not pass for a host: nothing but host and port may be there.
-    extra = parts.path or parts.query or parts.fragment or parts.username or parts.password
-    return "" if extra is not None and extra != "" else parts.hostname or ""
+        return False
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        return False
+    return is_loopback(parts.hostname or "")
+
+
+def check_caller(host: str | None, origin: str | None, allowed_origin: str = "") -> None:
+    """Raise ``Forbidden`` unless Host, and Origin where there is one, are this machine's."""
+    if host is None or not _is_local(f"//{host}"):
+        raise Forbidden("this Host is not answered here; ask for 127.0.0.1 or localhost")
+    if origin is None or origin == allowed_origin:
+        return
+    if not _is_local(origin):
+        raise Forbidden("pages of other origins may not use this gateway")

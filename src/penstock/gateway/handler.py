@@ -12,7 +12,7 @@ status. A later one is told in the caller's protocol, and then the connection is
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeGuard
 
@@ -22,17 +22,19 @@ from msgspec import Struct
 from penstock import __version__
 from penstock.catalog import Catalog
 from penstock.errors import InvalidRequest, PenstockError, UnknownModel
-from penstock.events import SPOKEN, collect, collect_async
+from penstock.events import SPOKEN, collect_async
 from penstock.gateway.guard import check_caller
 from penstock.gateway.routes import Route, build
+from penstock.http_provider import HTTPProvider, read_whole
 from penstock.protocols import Encoder, Protocol, json
 from penstock.protocols.openai_chat import OpenAIChat
-from penstock.provider import HTTPProvider, Provider, read_whole
+from penstock.provider import Provider
 from penstock.types import ChatRequest
 
 logger = logging.getLogger("penstock.gateway")
 
 _JSON = "application/json"
+_UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _HELD = 256 * 1024
 """Bytes of an answer that may wait for its first spoken event."""
 
@@ -110,27 +112,26 @@ class Gateway:
 
     async def _chat(self, route: Route, body: bytes) -> Answer:
         value = read_object(body)
-        request = route.protocol.decode_request(value)
-        provider, model = await self._resolve(route, request.model)
-        request = msgspec.structs.replace(request, model=model)
-        encoder = route.protocol.encoder(request)
-        if _speaks(provider, route.protocol):
+        protocol = route.protocol
+        model, stream = protocol.peek(value)
+        provider, model = await self._resolve(route, model)
+        if _speaks(provider, protocol):
             raw = json.encode({**value, "model": model})
-            if not request.stream:
-                return await _relay_whole(provider, request, raw)
-            chunks = _relay(provider, request, raw, encoder)
-        elif request.stream:
-            chunks = _translate(provider, request, encoder)
+            if not stream:
+                return await _relay_whole(provider, raw)
+            chunks = _relay(provider, raw, lambda: self._encoder(protocol, value))
         else:
-            async with aclosing(provider.stream(request)) as events:
-                return _whole(route.protocol.encode_response(await collect_async(events)))
+            request = msgspec.structs.replace(protocol.decode_request(value), model=model)
+            if not stream:
+                async with aclosing(provider.stream(request)) as events:
+                    return _whole(protocol.encode_response(await collect_async(events)))
+            chunks = _translate(provider, request, protocol.encoder(request))
         first = await anext(chunks, b"")  # an error before anything is spoken has its own status
-        headers = {
-            "Content-Type": route.protocol.stream_type,
-            "Cache-Control": "no-cache",
-            "X-Accel-Buffering": "no",
-        }
-        return Answer(200, headers, _told(first, chunks, encoder))
+        told = _told(first, chunks, lambda: self._encoder(protocol, value))
+        return Answer(200, {"Content-Type": protocol.stream_type, **_UNBUFFERED}, told)
+
+    def _encoder(self, protocol: Protocol, value: dict[str, Any]) -> Encoder:
+        return protocol.encoder(protocol.decode_request(value))
 
     async def _resolve(self, route: Route, model: str) -> tuple[Provider, str]:
         try:
@@ -143,14 +144,15 @@ class Gateway:
 
 def _speaks(provider: Provider, protocol: Protocol) -> TypeGuard[HTTPProvider]:
     """Whether the service takes and gives the very bytes of the caller's protocol."""
-    return isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol)
+    same = isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol)
+    return same and protocol.relays
 
 
 async def _relay(
-    provider: HTTPProvider, request: ChatRequest, body: bytes, encoder: Encoder
+    provider: HTTPProvider, body: bytes, encoder: Callable[[], Encoder]
 ) -> AsyncGenerator[bytes]:
     """The service's own bytes, whole events only, read on the side for the truth of their end."""
-    async with provider.open(request, body) as response:
+    async with provider.open(body, stream=True) as response:
         decoder = provider.protocol.decoder()
         held, speaking = b"", False
         async with aclosing(response.chunks()) as chunks:
@@ -172,15 +174,17 @@ async def _relay(
                     yield data
         events = list(decoder.close(response.delimited))
         if decoder.whole:  # a whole answer where a stream was asked
-            held = b"".join(map(encoder.encode, events)) + encoder.close()
+            writer = encoder()
+            held = b"".join(map(writer.encode, events)) + writer.close()
         if held:
             yield held
 
 
-async def _relay_whole(provider: HTTPProvider, request: ChatRequest, body: bytes) -> Answer:
-    async with provider.open(request, body) as response:
+async def _relay_whole(provider: HTTPProvider, body: bytes) -> Answer:
+    async with provider.open(body, stream=False) as response:
         answer = await read_whole(response)
-    collect(provider.protocol.decode_response(answer))  # raises what the body may hold
+    for _ in provider.protocol.decode_response(answer):
+        pass  # read for the error that a 200 may hold
     return Answer(200, {"Content-Type": _JSON}, answer)
 
 
@@ -203,7 +207,7 @@ async def _translate(
 
 
 async def _told(
-    first: bytes, chunks: AsyncGenerator[bytes], encoder: Encoder
+    first: bytes, chunks: AsyncGenerator[bytes], encoder: Callable[[], Encoder]
 ) -> AsyncGenerator[bytes]:
     """The chunks; a failure amid them is told to the caller before the answer is cut."""
     async with aclosing(chunks):
@@ -213,7 +217,7 @@ async def _told(
                 yield chunk
         except PenstockError as error:
             logger.warning("answer cut: %s", error.message)
-            yield encoder.error(error)
+            yield encoder().error(error)
             raise CutAnswer from None
 
 

@@ -61,13 +61,12 @@ def _request(
 
 
 async def _answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
-    headers = {name.lower(): value for name, value in request.headers.items()}
     try:
         body = await request.read() if request.body_exists else b""
     except web.HTTPRequestEntityTooLarge:
         too_large = _TooLarge(f"the body is larger than {_MAX_BODY} bytes")
         return _whole(failure(gateway.plain, too_large))
-    answer = await gateway.handle(Asked(request.method, request.path, headers, body))
+    answer = await gateway.handle(Asked(request.method, request.path, request.headers, body))
     if isinstance(answer.body, bytes):
         return _whole(answer)
     return await _stream(request, answer, answer.body)

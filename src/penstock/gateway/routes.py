@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from penstock.catalog import Catalog
 from penstock.errors import ConfigError
+from penstock.http_provider import HTTPProvider
 from penstock.protocols import Protocol
 from penstock.protocols.openai_chat import OpenAIChat
-from penstock.provider import HTTPProvider
 
 FOUNDING = ("codelink-ava", "aivvm", "aura")
 

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from penstock.errors import PenstockError
+from penstock.errors import InvalidRequest, PenstockError
 from penstock.events import Event, Reply
 from penstock.types import ChatRequest, ModelInfo
 
@@ -69,6 +69,8 @@ class Protocol(ABC):
     """Where a service takes questions, below its base URL."""
     stream_type: ClassVar[str]
     """The Content-Type of a streamed answer."""
+    relays: ClassVar[bool] = True
+    """A caller's body may go to a service as it is, but for its ``model``."""
 
     @abstractmethod
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
@@ -77,6 +79,16 @@ class Protocol(ABC):
     @abstractmethod
     def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
         """The question in a caller's JSON body. Raises ``InvalidRequest`` naming the field."""
+
+    def peek(self, body: Mapping[str, Any]) -> tuple[str, bool]:
+        """The model and whether a stream is asked, without reading the rest. Raises
+        ``InvalidRequest``."""
+        model, stream = body.get("model") or "", body.get("stream")
+        if not isinstance(model, str):
+            raise InvalidRequest("model must be a string", param="model")
+        if not isinstance(stream, bool | None):
+            raise InvalidRequest("stream must be true or false", param="stream")
+        return model, bool(stream)
 
     @abstractmethod
     def decoder(self) -> Decoder:

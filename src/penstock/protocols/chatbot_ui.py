@@ -28,7 +28,7 @@ from penstock.errors import (
 )
 from penstock.events import Event, Finish, Reply, Start, TextDelta
 from penstock.protocols import Decoder, Encoder, Protocol, json
-from penstock.protocols.error_body import looks_like_html
+from penstock.protocols.error_body import BLANK, looks_like_html
 from penstock.protocols.text import TextDecoder
 from penstock.types import ChatRequest, Message, ModelInfo, Role, Secret, TextPart, estimate_usage
 
@@ -51,6 +51,7 @@ class ChatbotUI(Protocol):
     name = "chatbot_ui"
     path = "/api/chat"
     stream_type = "text/plain; charset=utf-8"
+    relays = False  # the body holds the model's table entry and the service's key
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         messages = (m for m in request.messages if m.role not in ("system", "developer"))
@@ -87,6 +88,10 @@ class ChatbotUI(Protocol):
             api_key=Secret(known.key),
         )
 
+    def peek(self, body: Mapping[str, Any]) -> tuple[str, bool]:
+        model = body.get("model")
+        return str(model.get("id") or "") if isinstance(model, Mapping) else "", True
+
     def decoder(self) -> Decoder:
         return BareTextDecoder()
 
@@ -99,7 +104,7 @@ class ChatbotUI(Protocol):
         yield from decoder.close()
 
     def encode_response(self, reply: Reply) -> str:
-        return reply.text
+        return reply.text + reply.refusal
 
     def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
         kind = error_for_status(status)
@@ -193,37 +198,44 @@ class BareTextDecoder(Decoder):
 
     def __init__(self) -> None:
         self._text = TextDecoder()
-        self._head: bytes | None = b""
+        self._head: list[bytes] | None = []
         self._bytes = 0
-        self._closed = False
+        self._done = False
 
     @property
     def pending(self) -> int:  # type: ignore[override]
         return self._text.pending
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        if self._head is not None:
-            self._head += data
-            if not self._head.strip():  # white space only: a web page may still follow
-                return
-            if looks_like_html(self._head):
-                raise UnexpectedAnswer("the service answered with a web page; check its base_url")
-            data, self._head = self._head, None
-            yield Start()
-        text = self._text.feed(data)
+        if self._done or not data:
+            return
         self._bytes += len(data)
-        if text:
-            yield TextDelta(text)
+        try:
+            if self._head is None:
+                yield from map(TextDelta, self._text.feed(data))
+            elif data.strip(BLANK):
+                yield from self._begin(data)
+            else:  # a web page may still follow
+                self._head.append(data)
+        except PenstockError:
+            self._done = True  # a stream that failed once does not end well later
+            raise
+
+    def _begin(self, data: bytes) -> Iterator[Event]:
+        data, self._head = b"".join((*(self._head or ()), data)), None
+        if looks_like_html(data):
+            raise UnexpectedAnswer("the service answered with a web page; check its base_url")
+        yield Start()
+        yield from map(TextDelta, self._text.feed(data))
 
     def close(self, delimited: bool = True) -> Iterator[Event]:
-        if self._closed:
+        if self._done:
             return
-        self._closed = True
+        self._done = True
+        if not self._bytes:
+            raise EmptyStream("the service answered with nothing; try again")
         if self._head is not None:
-            if not self._head:
-                raise EmptyStream("the service answered with nothing; try again")
-            yield Start()
-            yield TextDelta(self._head.decode())
+            yield from self._begin(b"")
         self._text.close()
         # With no length and no last chunk, a cut looks the same as an end.
         yield Finish("stop" if delimited else "unknown", None, estimate_usage(self._bytes))

@@ -14,6 +14,9 @@ from typing import Any
 from penstock import errors
 from penstock.protocols import json
 
+BLANK = b" \t\r\n\f\v\xef\xbb\xbf"
+"""Bytes that say nothing at the head of a body: white space, and the byte order mark's three."""
+
 _SHOWN = 300
 
 _BY_CODE: dict[str, type[errors.PenstockError]] = {
@@ -67,4 +70,4 @@ def _word(value: Any) -> str | None:
 
 def looks_like_html(body: bytes) -> bool:
     """Whether this is a web page, as fronts and captive portals answer with, not an answer."""
-    return body.lstrip()[:1] == b"<"
+    return body.lstrip(BLANK)[:1] == b"<"

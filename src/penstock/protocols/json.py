@@ -7,28 +7,34 @@ fall into two deltas. Those (and only those) go through the standard library.
 from __future__ import annotations
 
 import json
+from collections.abc import Container, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
 
-encode = msgspec.json.encode
-
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 """Everything that reading a service's JSON can raise."""
 
 
-def has_surrogates(text: str) -> bool:
-    """Whether ``text`` holds halves of characters, which no encoding can write."""
-    return any("\ud800" <= char <= "\udfff" for char in text)
+def encode(value: Any) -> bytes:
+    """``value`` as JSON; halves of characters, which no encoding can write, are mended."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(mend(value))
 
 
-def loads_leniently(data: bytes, type: type[T]) -> T:
-    """As ``decode``, with lone surrogates allowed. Raises one of ``UNREADABLE``."""
-    if b"\\u" not in data:
-        raise ValueError("not valid JSON")
-    return msgspec.convert(json.loads(data), type)
+def may_hold_halves(data: bytes) -> bool:
+    """Whether lone surrogates can be why a strict parser refuses ``data``."""
+    return b"\\u" in data
+
+
+def loads_leniently(data: bytes, type: type[T], spared: Container[str] = ()) -> T:
+    """As ``decode``, with lone surrogates allowed, and mended but in strings under the keys
+    ``spared``. Raises one of ``UNREADABLE``."""
+    return msgspec.convert(mend(json.loads(data), spared), type)
 
 
 def loads(data: bytes) -> Any:
@@ -36,16 +42,22 @@ def loads(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except UNREADABLE:
-        return mend(loads_leniently(data, Any))
+        if not may_hold_halves(data):
+            raise
+        return loads_leniently(data, Any)
 
 
-def mend(value: Any) -> Any:
+def mend(value: Any, spared: Container[str] = ()) -> Any:
     """``value`` with the halves of characters joined, or replaced where one half is missing."""
     if isinstance(value, str):
         halves = value.encode("utf-16-le", "surrogatepass")
         return halves.decode("utf-16-le", "replace")
-    if isinstance(value, list):
-        return [mend(item) for item in value]
-    if isinstance(value, dict):
-        return {mend(key): mend(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mend(item, spared) for item in value]
+    if isinstance(value, Mapping):
+        return {mend(key): _mend_item(key, item, spared) for key, item in value.items()}
     return value
+
+
+def _mend_item(key: Any, item: Any, spared: Container[str]) -> Any:
+    return item if isinstance(item, str) and key in spared else mend(item, spared)

@@ -5,6 +5,8 @@ Lines end with LF or CRLF; blank lines are skipped; a last line without its end 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from penstock.errors import MalformedStream
 
 MAX_LINE = 8 * 1024 * 1024
@@ -20,26 +22,36 @@ class NDJSONDecoder:
         self._parts: list[bytes] = []
         self.pending = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The lines that these bytes complete."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The lines that these bytes complete; after them ``MalformedStream`` if one is too
+        long."""
         head, end, rest = data.rpartition(b"\n")
         lines: list[bytes] = []
         if end:
-            whole = b"".join((*self._parts, head))
-            lines = [line for line in map(bytes.strip, whole.split(b"\n")) if line]
+            lines = b"".join((*self._parts, head)).split(b"\n")
             self._parts, self.pending = [], 0
         if rest:
             self._parts.append(rest)
             self.pending += len(rest)
-            if self.pending > MAX_LINE:
-                raise MalformedStream(f"a line is longer than {MAX_LINE} bytes")
-        return lines
+        return self._read(lines)
 
-    def close(self) -> list[bytes]:
+    def close(self) -> Iterator[bytes]:
         """A last line that has no line end."""
-        rest = b"".join(self._parts).strip()
+        rest = b"".join(self._parts)
         self._parts, self.pending = [], 0
-        return [rest] if rest else []
+        return self._read([rest])
+
+    def _read(self, lines: Sequence[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            _check(len(line))
+            if line := line.strip():
+                yield line
+        _check(self.pending)
+
+
+def _check(size: int) -> None:
+    if size > MAX_LINE:
+        raise MalformedStream(f"a line is longer than {MAX_LINE} bytes")
 
 
 def encode_line(data: bytes) -> bytes:

@@ -10,16 +10,17 @@ its closing blank line still counts when the bytes end, and a field name may be 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from penstock.errors import MalformedStream
 
 MAX_EVENT = 8 * 1024 * 1024
-"""Bytes that one event may have; more is an attack or a broken service."""
+"""Bytes that one event may have, its outer line ends aside; more is an attack or a fault."""
 
 _LINE_END = rb"(?:\r\n|\n|\r(?!\n))"
 _EVENT_END = re.compile(_LINE_END + _LINE_END)
 _LINE = re.compile(_LINE_END)
+_OUTER_LINE_ENDS = 4  # one CRLF may stand before an event under way, one after it
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -33,48 +34,65 @@ class SSEDecoder:
         self.pending = 0
         self._begun = False
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The ``data`` of each event that these bytes complete."""
-        if self.pending:
-            if b"\n" not in data and b"\r" not in data:
-                return self._keep(data)
-            self._parts.append(data)
-            data = b"".join(self._parts)
+    def feed(self, data: bytes) -> Iterable[bytes]:
+        """The ``data`` of each event that these bytes complete; after them ``MalformedStream``
+        if one is too long."""
         if not self._begun:
-            if len(data) < 3 and _BOM.startswith(data):
-                return self._hold(data)
+            data = self._join(data)
+            if len(data) < len(_BOM) and _BOM.startswith(data):
+                self._keep(data)
+                return ()
             data = data.removeprefix(_BOM)
             self._begun = True
-        if b"\r" in data:
-            events = _EVENT_END.split(data)
-            self._hold(events.pop())
-        else:
-            events = data.split(b"\n\n")
-            self._hold(events.pop())
-            # The usual event is one line: two line ends for each event and none elsewhere.
-            if data.count(b"\n") == 2 * len(events) and _are_plain(events):
-                return [event[6:] for event in events]
-        return [value for event in events if (value := _event_data(event)) is not None]
+        elif self.pending:
+            if self._goes_on(data):
+                self._keep(data)
+                self._check()
+                return ()
+            data = self._join(data)
+        has_cr = b"\r" in data
+        events = _EVENT_END.split(data) if has_cr else data.split(b"\n\n")
+        self._keep(events.pop())
+        if has_cr or len(data) > MAX_EVENT:
+            return self._read(events)
+        # The usual event is one line: two line ends for each event and none elsewhere.
+        if data.count(b"\n") == 2 * len(events) and _are_plain(events):
+            return [event[6:] for event in events]
+        return self._read(events)
 
-    def close(self) -> list[bytes]:
+    def close(self) -> Iterable[bytes]:
         """The ``data`` of an event that the end of the bytes completes."""
-        rest = b"".join(self._parts)
-        self._hold(b"")
-        value = _event_data(rest)
-        return [] if value is None else [value]
+        return self._read([self._join(b"")])
 
-    def _hold(self, rest: bytes) -> list[bytes]:
-        self._parts = []
-        self.pending = 0
-        return self._keep(rest)
+    def _goes_on(self, data: bytes) -> bool:
+        """Whether no event ends here; told by the last bytes alone, so that an event of many
+        pieces is joined once."""
+        if b"\n" not in data and b"\r" not in data:
+            return True
+        return not _EVENT_END.search(b"".join((*self._parts[-2:], data)))
 
-    def _keep(self, rest: bytes) -> list[bytes]:
+    def _join(self, data: bytes) -> bytes:
+        if not self._parts:
+            return data
+        data = b"".join((*self._parts, data))
+        self._parts, self.pending = [], 0
+        return data
+
+    def _keep(self, rest: bytes) -> None:
         if rest:
             self._parts.append(rest)
             self.pending += len(rest)
-            if self.pending > MAX_EVENT:
-                raise MalformedStream(f"an event is longer than {MAX_EVENT} bytes")
-        return []
+
+    def _read(self, events: Sequence[bytes]) -> Iterator[bytes]:
+        for event in events:
+            value = _event_data(event)
+            if value is not None:
+                yield value
+        self._check()
+
+    def _check(self) -> None:
+        if self.pending > MAX_EVENT + _OUTER_LINE_ENDS:
+            raise _too_long()
 
 
 def _are_plain(events: Sequence[bytes]) -> bool:
@@ -82,12 +100,18 @@ def _are_plain(events: Sequence[bytes]) -> bool:
 
 
 def _event_data(event: bytes) -> bytes | None:
+    if len(event) > MAX_EVENT and len(event.strip(b"\r\n")) > MAX_EVENT:
+        raise _too_long()
     values = [
         line[5:].removeprefix(b" ")
         for line in map(bytes.lstrip, _LINE.split(event))
         if line.startswith(b"data:")
     ]
     return b"\n".join(values) if values else None
+
+
+def _too_long() -> MalformedStream:
+    return MalformedStream(f"an event is longer than {MAX_EVENT} bytes")
 
 
 def encode_event(data: bytes) -> bytes:

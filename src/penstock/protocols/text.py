@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 
 from penstock.errors import MalformedStream, StreamTruncated
 
@@ -19,12 +20,16 @@ class TextDecoder:
     def pending(self) -> int:
         return len(self._decoder.getstate()[0])
 
-    def feed(self, data: bytes) -> str:
-        """The text that these bytes complete. Raises ``MalformedStream`` for invalid UTF-8."""
+    def feed(self, data: bytes) -> Iterator[str]:
+        """The text that these bytes complete; after it ``MalformedStream`` for invalid UTF-8."""
         try:
-            return self._decoder.decode(data)
+            text = self._decoder.decode(data)
         except UnicodeDecodeError as error:
+            if error.start:
+                yield error.object[: error.start].decode()
             raise MalformedStream(f"the text is not UTF-8: {error.reason}") from None
+        if text:
+            yield text
 
     def close(self) -> None:
         """Raises ``StreamTruncated`` if the bytes end inside a character."""

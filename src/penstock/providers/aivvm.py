@@ -6,8 +6,8 @@ from typing import Any
 
 from penstock.errors import UnknownModel
 from penstock.generator import AbstractProvider
+from penstock.http_provider import HTTPProvider
 from penstock.protocols.chatbot_ui import DEFAULT_PROMPT, ChatbotUI, encode_messages
-from penstock.provider import HTTPProvider
 from penstock.types import ChatRequest
 
 MODELS = {

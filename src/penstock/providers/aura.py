@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.generator import AsyncGeneratorProvider
+from penstock.http_provider import HTTPProvider
 from penstock.protocols.chatbot_ui import ChatbotUI
-from penstock.provider import HTTPProvider
 from penstock.types import ChatRequest
 
 

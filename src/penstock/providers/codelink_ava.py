@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.generator import AsyncGeneratorProvider
+from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
-from penstock.provider import HTTPProvider
 from penstock.types import ChatRequest
 
 
@@ -15,11 +15,15 @@ class AvaChat(OpenAIChat):
     """OpenAI chat with another path, no model, and a temperature of its own."""
 
     path = "/api/chat"
+    relays = False
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         body = super().encode_request(request)
         body.pop("model", None)
         return {"messages": [], "temperature": 0.6, "stream": request.stream} | body
+
+    def peek(self, body: Mapping[str, Any]) -> tuple[str, bool]:
+        return super().peek({"stream": True, **body})
 
     def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
         return super().decode_request({"stream": True, **body})

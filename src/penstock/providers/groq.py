@@ -1,7 +1,7 @@
 """Groq. https://console.groq.com/docs/openai (read 2026-11-21)"""
 
+from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
-from penstock.provider import HTTPProvider
 
 
 class Groq(HTTPProvider):

@@ -1,7 +1,7 @@
 """OpenAI. https://platform.openai.com/docs/api-reference/chat (read 2026-11-21)"""
 
+from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
-from penstock.provider import HTTPProvider
 
 
 class OpenAI(HTTPProvider):

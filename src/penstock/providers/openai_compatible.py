@@ -1,7 +1,7 @@
 """Any service that speaks OpenAI chat: give its ``base_url``, and a key if it wants one."""
 
+from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
-from penstock.provider import HTTPProvider
 
 
 class OpenAICompatible(HTTPProvider):

@@ -6,10 +6,17 @@ verifies every certificate, keeps no cookie, and raises nothing but ``PenstockEr
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct, field
+
+from penstock.errors import PenstockError
+
+_MOMENT = 0.25
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +52,7 @@ class Request(Struct, frozen=True):
 class Response(Protocol):
     """An answer whose headers have arrived; its body comes chunk by chunk.
 
-    ``reason`` is the HTTP status text. Header names are lower case.
+    ``reason`` is the HTTP status text. Headers are asked for by lower case names.
     """
 
     status: int
@@ -79,7 +86,23 @@ class Transport(Protocol):
 
 
 def origin(url: str) -> str:
-    """Scheme and host of a URL, all of it that may stand in a message."""
-    scheme, _, rest = url.partition("://")
-    host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
-    return f"{scheme}://{host}"
+    """Scheme, host and port of a URL, all of it that may stand in a message; empty if it has
+    none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    if not parts.scheme or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+async def read_out(chunks: AsyncGenerator[bytes]) -> None:
+    """Read what follows the service's own end of the stream: the last chunk, with which the
+    connection can be used again. For a moment only, and whatever else comes."""
+    with suppress(PenstockError, TimeoutError):
+        async with asyncio.timeout(_MOMENT):
+            async for _ in chunks:
+                pass

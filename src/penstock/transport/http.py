@@ -7,17 +7,23 @@ not as a cause and not as text.
 from __future__ import annotations
 
 import asyncio
+import functools
+import math
+import os
 import ssl
 from collections.abc import AsyncGenerator, Mapping
-from weakref import WeakKeyDictionary
+from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 
 from penstock.errors import (
     CertificateRejected,
     ConfigError,
     ConnectionFailed,
     InvalidRequest,
+    MalformedStream,
     MissingExtra,
     PenstockError,
     StreamStalled,
@@ -29,6 +35,9 @@ from penstock.transport import Request, Response, Timeouts, origin
 
 _BUFFER = 2**16
 """Bytes read ahead of a slow reader before the service is made to wait (twice this)."""
+_PROXIES = ("http", "https", "socks5", "socks5h")
+_CUT = "the connection was cut before the service ended the answer"
+_BROKEN = "the answer's HTTP framing or compression is broken"
 
 
 class HTTPTransport:
@@ -39,54 +48,101 @@ class HTTPTransport:
     """
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
-        if ssl_context is not None and ssl_context.verify_mode is not ssl.CERT_REQUIRED:
+        if ssl_context is not None and not (
+            ssl_context.verify_mode is ssl.CERT_REQUIRED and ssl_context.check_hostname
+        ):
             raise ConfigError("ssl_context does not verify certificates; add the CA to it instead")
         self._ssl: ssl.SSLContext | bool = ssl_context or True
 
     async def send(self, request: Request) -> Response:
+        _check_proxy(request.proxy)
         socks = request.proxy if request.proxy.startswith("socks") else ""
         session = await _session(socks)
         watch = _Watch(request.timeouts)
         try:
-            async with asyncio.timeout(request.timeouts.headers):
-                response = await session.request(
-                    request.method,
-                    request.url,
-                    data=request.body or None,
-                    headers=request.headers,
-                    proxy=None if socks else request.proxy or None,
-                    ssl=self._ssl,
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=request.timeouts.connect),
-                )
+            response = await session.request(
+                request.method,
+                request.url,
+                data=request.body or None,
+                headers=request.headers,
+                proxy=None if socks else request.proxy or None,
+                ssl=self._ssl,
+                allow_redirects=False,
+                timeout=_connect_timeout(request.timeouts.connect, bool(request.proxy)),
+            )
+        except asyncio.CancelledError:
+            watch.stop()
+            if why := watch.expired():
+                raise Timeout(f"{origin(request.url)} did not answer within {why}") from None
+            raise
         except Exception as error:
-            raise map_error(error, request) from None
-        return _HTTPResponse(response, watch)
+            watch.stop()
+            failed = [map_error(error, request)]
+        else:
+            if response.status != 407 or not request.proxy:
+                return _HTTPResponse(response, watch)
+            watch.stop()
+            response.close()
+            failed = [_proxy_refused(407, request)]
+        raise failed.pop()  # out here, so that aiohttp's error, full of headers, is not its context
+
+
+@functools.cache
+def _connect_timeout(seconds: float | None, proxied: bool) -> aiohttp.ClientTimeout:
+    """A proxy's own handshake counts as connecting; without one, only a new socket costs time."""
+    if proxied:
+        return aiohttp.ClientTimeout(total=None, connect=seconds)
+    return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
 
 
 class _Watch:
-    """The deadlines of one answer, kept by a single timer."""
+    """The deadlines of one call, kept by a single timer.
 
-    __slots__ = ("_body", "_loop", "_spoken", "_start", "_timeouts", "_timer", "_waiting")
+    It is set once, for the nearest deadline there can be; when it rings it looks what is due
+    and sets itself again. So a chunk costs no timer, only a look at the clock.
+    """
+
+    __slots__ = (
+        "_body",
+        "_cancelled",
+        "_cancelling",
+        "_loop",
+        "_seen",
+        "_since",
+        "_spoken",
+        "_start",
+        "_task",
+        "_timeouts",
+        "_timer",
+    )
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
-        self._loop = asyncio.get_running_loop()
-        self._start = self._loop.time()
-        self._waiting: float | None = None
+        self._loop = loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._cancelling = 0 if self._task is None else self._task.cancelling()
+        self._start = loop.time()
+        self._since: float | None = None
+        self._seen = 0
         self._spoken = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._cancelled = ""
         self._body: aiohttp.ClientResponse | None = None
+        limits = (timeouts.headers, timeouts.first, timeouts.idle, timeouts.total)
+        nearest = min((limit for limit in limits if limit is not None), default=None)
+        self._timer = None if nearest is None else loop.call_later(nearest, self._ring)
 
     def guard(self, response: aiohttp.ClientResponse) -> None:
+        """The headers are there; from now on the body is watched."""
         self._body = response
-        self._check()
+        self._task = None
+        if self._timer is None:
+            self._ring()
 
-    def wait(self) -> None:
-        self._waiting = self._loop.time()
+    def wait(self, content: aiohttp.StreamReader) -> None:
+        self._since, self._seen = self._loop.time(), content.total_bytes
 
     def go_on(self) -> None:
-        self._waiting = None
+        self._since = None
 
     def spoken(self) -> None:
         self._spoken = True
@@ -97,30 +153,55 @@ class _Watch:
             self._timer.cancel()
             self._timer = None
 
-    def _deadlines(self) -> list[tuple[float, str]]:
-        limits, now = self._timeouts, self._loop.time()
-        found: list[tuple[float, str]] = []
-        if limits.idle is not None:
-            since = now if self._waiting is None else self._waiting
-            found.append((since + limits.idle, f"no byte for {limits.idle:g} s (idle)"))
-        if limits.first is not None and not self._spoken:
-            text = f"nothing was said within {limits.first:g} s (first)"
-            found.append((self._start + limits.first, text))
-        if limits.total is not None:
-            text = f"not finished within {limits.total:g} s (total)"
-            found.append((self._start + limits.total, text))
-        return found
+    def expired(self) -> str:
+        """Which limit it was, if this watch cancelled the task and nobody else did as well."""
+        task, self._task = self._task, None
+        alone = self._cancelled and task is not None and task.uncancel() <= self._cancelling
+        return self._cancelled if alone else ""
 
-    def _check(self) -> None:
-        if self._body is None or not (deadlines := self._deadlines()):
-            return
-        when, why = min(deadlines)
+    def _is_ours(self) -> bool:
+        """Whether it is our turn: nobody waits, or bytes lie there that nobody took yet."""
+        body = self._body
+        return self._since is None or (body is not None and body.content.total_bytes > self._seen)
+
+    def _due(self) -> tuple[float, str, float]:
+        """When the next deadline is, its name, and its limit in seconds."""
+        limits, start, now = self._timeouts, self._start, self._loop.time()
+        found: list[tuple[float, str, float]] = []
+        if self._task is not None:
+            if limits.headers is not None:
+                found.append((start + limits.headers, "headers", limits.headers))
+        elif limits.idle is not None:
+            since = now if self._since is None or self._is_ours() else self._since
+            found.append((since + limits.idle, "idle", limits.idle))
+        if limits.first is not None and not self._spoken:
+            when = start + limits.first
+            if self._task is None and self._is_ours():
+                when = max(when, now + 0.1)
+            found.append((when, "first", limits.first))
+        if limits.total is not None:
+            found.append((start + limits.total, "total", limits.total))
+        return min(found, default=(math.inf, "", 0))
+
+    def _ring(self) -> None:
+        when, name, limit = self._due()
         if when > self._loop.time():
-            self._timer = self._loop.call_at(when, self._check)
-            return
-        body, self._body = self._body, None
-        body.content.set_exception(StreamStalled(f"the stream stood still: {why}"))
-        body.close()
+            self._timer = None if when == math.inf else self._loop.call_at(when, self._ring)
+        elif self._task is not None:
+            self._cancelled = f"{limit:g} s ({name})"
+            self._task.cancel()
+        elif self._body is not None:
+            body, self._body = self._body, None
+            text = f"the stream stood still: {_STALLED[name]} within {limit:g} s ({name})"
+            body.content.set_exception(StreamStalled(text))
+            _cut(body)
+
+
+_STALLED = {
+    "idle": "not a byte came",
+    "first": "nothing was said",
+    "total": "the answer did not end",
+}
 
 
 class _HTTPResponse:
@@ -129,13 +210,17 @@ class _HTTPResponse:
     def __init__(self, response: aiohttp.ClientResponse, watch: _Watch) -> None:
         self.status = response.status
         self.reason = response.reason or ""
-        self.headers: Mapping[str, str] = {
-            name.lower(): value for name, value in response.headers.items()
-        }
+        self.headers: Mapping[str, str] = response.headers
         self.spoken = watch.spoken
         self._response = response
         self._watch = watch
         watch.guard(response)
+        connection = response.connection
+        protocol = None if connection is None else connection.protocol
+        self._closed = None if protocol is None else protocol.closed
+        if self._closed is not None:
+            self._closed.remove_done_callback(_look_away)
+            self._closed.add_done_callback(self._lost)
 
     @property
     def delimited(self) -> bool:
@@ -143,63 +228,97 @@ class _HTTPResponse:
         return "content-length" in self.headers or "chunked" in coding.lower()
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        read, watch = self._response.content.readany, self._watch
+        content, watch = self._response.content, self._watch
+        read = content.readany
         try:
             while True:
-                watch.wait()
+                watch.wait(content)
                 chunk = await read()
                 if not chunk:
-                    return
+                    break
                 watch.go_on()
                 yield chunk
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise _map_body_error(error) from None
+            if error := content.exception():  # what `_lost` has found
+                raise error
+            return
+        except PenstockError:
+            raise
+        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+            failed = [_map_body_error(error)]
         finally:
             watch.stop()
+        raise failed.pop()  # out here for the same reason as in `send`
 
     async def close(self) -> None:
         self._watch.stop()
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._lost)
+            self._closed.add_done_callback(_look_away)
+            self._closed = None
         # An answer that was read to its end goes back to the pool; any other is cut.
         if self._response.content.at_eof():
             self._response.release()
         else:
-            self._response.close()
+            _cut(self._response)
+
+    def _lost(self, closed: asyncio.Future[None]) -> None:
+        """The connection is gone. aiohttp takes a reset for the end of a body that has no other,
+        and after broken framing it leaves the reader waiting."""
+        content = self._response.content
+        was_reset = not closed.cancelled() and closed.exception() is not None
+        if was_reset and not self.delimited:
+            content.set_exception(StreamTruncated(_CUT))
+        elif not content.is_eof() and content.exception() is None:
+            content.set_exception(MalformedStream(_BROKEN))
+
+
+def _look_away(closed: asyncio.Future[None]) -> None:
+    """A connection that nobody uses may be lost without a word in the log."""
+    if not closed.cancelled():
+        closed.exception()
+
+
+def _cut(response: aiohttp.ClientResponse) -> None:
+    """Close the connection at once, whatever of the question still waits to be sent."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 def _map_body_error(error: Exception) -> PenstockError:
-    if isinstance(error, PenstockError):
-        return error
-    return StreamTruncated("the connection was cut before the service ended the answer")
+    if isinstance(error, RuntimeError) or isinstance(error.__cause__, ContentEncodingError):
+        return MalformedStream(_BROKEN)
+    return StreamTruncated(_CUT)
 
 
-def map_error(error: Exception, request: Request) -> PenstockError:
-    """The error of ours for what ``send`` met. Anything unknown is raised as it is."""
+def map_error(error: Exception, request: Request) -> Exception:
+    """The error of ours for what ``send`` met; anything unknown as it is."""
     where = origin(request.url)
     proxy = f" through the proxy {origin(request.proxy)}" if request.proxy else ""
     match error:
         case PenstockError():
             return error
+        case _ if type(error).__module__.partition(".")[0] in ("aiohttp_socks", "python_socks"):
+            return _map_socks_error(error, request)
         case aiohttp.ConnectionTimeoutError():
             limit = request.timeouts.connect
             return Timeout(f"no connection to {where}{proxy} within {limit:g} s (connect)")
-        case TimeoutError():
-            limit = request.timeouts.headers
-            return Timeout(f"{where} did not answer within {limit:g} s (headers)")
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            return CertificateRejected(f"the certificate of {where} does not verify: {_tls(error)}")
+            whose = _whose(error, request)
+            return CertificateRejected(f"the certificate of {whose} does not verify: {_tls(error)}")
         case aiohttp.ClientSSLError() | ssl.SSLError():
-            return ConnectionFailed(f"TLS with {where}{proxy} failed: {_tls(error)}")
+            return ConnectionFailed(f"TLS with {_whose(error, request)} failed: {_tls(error)}")
         case aiohttp.ClientHttpProxyError():
-            hint = "; check its user and password" if error.status == 407 else ""
-            return ConnectionFailed(f"the proxy answered {error.status}{proxy}{hint}")
-        case aiohttp.ClientProxyConnectionError():
-            return ConnectionFailed(f"no connection{proxy}: is it running?")
+            return _proxy_refused(error.status, request)
         case aiohttp.ClientConnectorDNSError():
-            return ConnectionFailed(f"the name of {where} is not known; check the base_url")
+            return ConnectionFailed(f"the name of {_whose(error, request)} is not known; check it")
+        case aiohttp.ClientProxyConnectionError():
+            return _proxy_silent(request)
         case aiohttp.ClientConnectorError():
             return ConnectionFailed(f"no connection to {where}{proxy}: {_os_reason(error)}")
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return ConfigError(f"{where} is not an http or https URL; check base_url and proxy")
+            return ConfigError("the base_url is not a whole http or https URL; check it")
         case aiohttp.ServerDisconnectedError() | ConnectionError():
             return ConnectionFailed(f"{where}{proxy} closed the connection without an answer")
         case aiohttp.ClientResponseError():
@@ -207,16 +326,40 @@ def map_error(error: Exception, request: Request) -> PenstockError:
         case aiohttp.ClientError() | OSError():
             return ConnectionFailed(f"the connection to {where}{proxy} failed")
         case ValueError():
-            return InvalidRequest(f"a header for {where} holds a forbidden character")
+            return InvalidRequest(
+                f"a header for {where} holds a forbidden character; check the key for line ends"
+            )
         case _:
-            return _map_proxy_error(error, where, proxy)
+            return error
 
 
-def _map_proxy_error(error: Exception, where: str, proxy: str) -> PenstockError:
-    """python-socks has a tree of its own; it is only there with the extra."""
-    if type(error).__module__.startswith("python_socks"):
-        return ConnectionFailed(f"no connection to {where}{proxy}; check its address and user")
-    raise error
+def _map_socks_error(error: Exception, request: Request) -> PenstockError:
+    """aiohttp-socks and python-socks have trees of their own; they come with the extra."""
+    where, proxy = origin(request.url), origin(request.proxy)
+    kind = type(error).__name__
+    if kind == "ProxyTimeoutError":
+        return Timeout(f"no connection to {where} through the proxy {proxy} in time (connect)")
+    if kind == "ProxyConnectionError":
+        return _proxy_silent(request)
+    if "authentication" in str(error):
+        return ConnectionFailed(f"the proxy {proxy} refused us; check its user and password")
+    return ConnectionFailed(f"the proxy {proxy} could not connect to {where}")
+
+
+def _proxy_refused(status: int, request: Request) -> PenstockError:
+    hint = "; check its user and password" if status == 407 else ""
+    return ConnectionFailed(f"the proxy {origin(request.proxy)} answered {status}{hint}")
+
+
+def _proxy_silent(request: Request) -> PenstockError:
+    return ConnectionFailed(f"no connection to the proxy {origin(request.proxy)}; is it running?")
+
+
+def _whose(error: Exception, request: Request) -> str:
+    """Who could not be reached: the service, or the proxy on the way to it."""
+    proxy = urlsplit(request.proxy)
+    is_proxy = request.proxy and getattr(error, "host", None) == proxy.hostname
+    return f"the proxy {origin(request.proxy)}" if is_proxy else origin(request.url)
 
 
 def _tls(error: Exception) -> str:
@@ -225,30 +368,33 @@ def _tls(error: Exception) -> str:
 
 
 def _os_reason(error: aiohttp.ClientConnectorError) -> str:
-    return (error.os_error.strerror or "refused").lower()
+    code = error.os_error.errno
+    return os.strerror(code).lower() if code else "refused"
 
 
 # Sessions: one per event loop and SOCKS proxy. Each lives in an asynchronous generator of its
 # loop, so that `asyncio.run` closes it (shutdown_asyncgens) without anybody having to.
 
-_sessions: WeakKeyDictionary[
-    asyncio.AbstractEventLoop, dict[str, tuple[aiohttp.ClientSession, AsyncGenerator[object]]]
-] = WeakKeyDictionary()
+_Place: TypeAlias = tuple[asyncio.AbstractEventLoop, str]
+_sessions: dict[_Place, tuple[aiohttp.ClientSession, AsyncGenerator[object]]] = {}
 
 
 async def _session(socks: str) -> aiohttp.ClientSession:
-    mine = _sessions.setdefault(asyncio.get_running_loop(), {})
-    if found := mine.get(socks):
+    place = asyncio.get_running_loop(), socks
+    if found := _sessions.get(place):
         return found[0]
-    keeper = _keep_session(socks)
+    for old in [old for old in list(_sessions) if old[0].is_closed()]:
+        if left := _sessions.pop(old, None):  # its loop was closed without shutdown_asyncgens
+            await left[0].close()
+    keeper = _keep_session(place)
     session = await anext(keeper)
-    mine[socks] = session, keeper
+    _sessions[place] = session, keeper
     return session
 
 
-async def _keep_session(socks: str) -> AsyncGenerator[aiohttp.ClientSession]:
+async def _keep_session(place: _Place) -> AsyncGenerator[aiohttp.ClientSession]:
     session = aiohttp.ClientSession(
-        connector=_connector(socks),
+        connector=_connector(place[1]),
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=_BUFFER,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -256,6 +402,7 @@ async def _keep_session(socks: str) -> AsyncGenerator[aiohttp.ClientSession]:
     try:
         yield session
     finally:
+        _sessions.pop(place, None)
         await session.close()
 
 
@@ -266,9 +413,22 @@ def _connector(socks: str) -> aiohttp.BaseConnector:
         from aiohttp_socks import ProxyConnector
     except ImportError:
         raise MissingExtra("a SOCKS proxy needs `pip install penstock[socks]`") from None
-    # socks5h: the proxy resolves the name; plain socks5 asks the system first.
+    # The proxy resolves the name, in socks5 as in socks5h: nothing leaks to the system's resolver.
     url = socks.replace("socks5h://", "socks5://")
     try:
         return ProxyConnector.from_url(url, rdns=True, limit=0)
     except ValueError:
-        raise ConfigError(f"proxy {origin(socks)} is not a URL of a proxy") from None
+        raise ConfigError(f"the proxy {origin(socks)} needs a port") from None
+
+
+def _check_proxy(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in _PROXIES and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if url and (not whole or parts.path.strip("/") or parts.query or parts.fragment):
+        raise ConfigError(
+            "the proxy must be a URL like http://user:password@host:8080 (or https, socks5, "
+            "socks5h), with special characters in the password percent-encoded"
+        )

@@ -18,10 +18,18 @@ from penstock.events import (
     ToolCallStart,
 )
 from penstock.protocols import Encoder, json
-from penstock.protocols.openai_chat.request import NAME
+from penstock.protocols.openai_chat.request import LEGACY, NAME
 from penstock.protocols.openai_chat.usage import encode_usage
 from penstock.protocols.sse import encode_event
-from penstock.types import ChatRequest, Metadata, ReasoningPart, ToolCallPart
+from penstock.types import (
+    ChatRequest,
+    Metadata,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+)
 
 
 class ChunkEncoder(Encoder):
@@ -32,7 +40,7 @@ class ChunkEncoder(Encoder):
         self._usage = bool(isinstance(options, Mapping) and options.get("include_usage"))
         self._created = int(time.time())
         self._model = request.model
-        self._calls: dict[int, int] = {}
+        self._calls: dict[int, tuple[int, str]] = {}
         self._open(Start())
 
     def _open(self, start: Start) -> None:
@@ -56,17 +64,23 @@ class ChunkEncoder(Encoder):
             case ReasoningDelta(text, _, signature, metadata):
                 return self._delta(_reasoning(text, signature, metadata))
             case ToolCallStart(index, id, name, metadata):
-                number = self._calls.setdefault(index, len(self._calls))
-                kept = (metadata or {}).get(NAME, {})
-                return self._delta({"tool_calls": [{"index": number, **_call(id, name), **kept}]})
+                call = _call(id, name, "", metadata)
+                self._calls[index] = len(self._calls), call["type"]
+                return self._tool_call(index, call)
             case ToolCallDelta(index, arguments):
-                call = {"index": self._calls[index], "function": {"arguments": arguments}}
-                return self._delta({"tool_calls": [call]})
+                _, kind = self._calls.setdefault(index, (len(self._calls), "function"))
+                return self._tool_call(index, _function(kind, arguments))
             case Start():
                 self._open(event)
                 return self._delta({"role": "assistant", "content": ""})
             case Finish():
                 return self._finish(event)
+
+    def _tool_call(self, index: int, said: dict[str, Any]) -> bytes:
+        number, kind = self._calls[index]
+        if kind == LEGACY:
+            return self._delta({LEGACY: said["function"]})
+        return self._delta({"tool_calls": [{"index": number, **said}]})
 
     def _delta(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
@@ -87,12 +101,9 @@ def encode_response(reply: Reply) -> dict[str, Any]:
     """The whole answer."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
     for part in reply.message.content:
-        if isinstance(part, ReasoningPart):
-            message.update(_reasoning(part.text, part.signature, part.metadata))
-    if reply.refusal:
-        message["refusal"] = reply.refusal
-    if calls := reply.tool_calls:
-        message["tool_calls"] = [_whole_call(call) for call in calls]
+        for key, value in _encode_part(part).items():
+            grows = isinstance(value, str | list) and isinstance(message.get(key), type(value))
+            message[key] = message[key] + value if grows else value
     finish = reply.finish or Finish("unknown")
     answer: dict[str, Any] = {
         "id": reply.id or "chatcmpl-penstock",
@@ -106,13 +117,32 @@ def encode_response(reply: Reply) -> dict[str, Any]:
     return answer
 
 
-def _whole_call(call: ToolCallPart) -> dict[str, Any]:
-    kept = (call.metadata or {}).get(NAME, {})
-    return {**_call(call.id, call.name, call.arguments), **kept}
+def _encode_part(part: Part) -> dict[str, Any]:
+    """What a part adds to the message, its text aside."""
+    match part:
+        case TextPart(_, metadata):
+            return dict((metadata or {}).get(NAME, {}))
+        case ReasoningPart(text, signature, metadata):
+            return _reasoning(text, signature, metadata)
+        case RefusalPart(text):
+            return {"refusal": text}
+        case ToolCallPart(id, name, arguments, metadata):
+            call = _call(id, name, arguments, metadata)
+            return {LEGACY: call["function"]} if call["type"] == LEGACY else {"tool_calls": [call]}
+        case _:
+            return {}
 
 
-def _call(id: str, name: str, arguments: str = "") -> dict[str, Any]:
-    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+def _call(id: str, name: str, arguments: str, metadata: Metadata | None) -> dict[str, Any]:
+    kept = {"type": "function", **(metadata or {}).get(NAME, {})}
+    return {"id": id, **_function(kept["type"], arguments, name=name), **kept}
+
+
+def _function(kind: str, arguments: str, **named: str) -> dict[str, Any]:
+    """What is called, in the words of that kind of call."""
+    if kind == "custom":
+        return {"custom": {**named, "input": arguments}}
+    return {"function": {**named, "arguments": arguments}}
 
 
 def _reasoning(text: str, signature: str, metadata: Metadata | None) -> dict[str, Any]:
@@ -132,7 +162,8 @@ def signed(text: str, signature: str) -> dict[str, str]:
 
 def _reason(finish: Finish) -> str | None:
     """The finish reason in OpenAI's words; never an invented one."""
-    return finish.raw_reason if finish.reason == "unknown" else finish.reason
+    as_said = finish.reason == "unknown" or finish.raw_reason == LEGACY
+    return finish.raw_reason if as_said else finish.reason
 
 
 def encode_failure(error: PenstockError) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from penstock.errors import InvalidRequest
+from penstock.protocols import json
 from penstock.types import (
     AudioPart,
     ChatRequest,
@@ -31,6 +32,8 @@ from penstock.types import (
 )
 
 NAME = "openai_chat"
+LEGACY = "function_call"
+"""The one call that a message could hold before ``tool_calls``; its name is a key and a type."""
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _REASONING_KEYS = ("reasoning_content", "reasoning", "reasoning_details")
@@ -109,21 +112,27 @@ def _decode_message(value: Mapping[str, Any], where: str) -> Message:
         return Message("tool", (result,), _metadata(rest))
     if role != "assistant":
         return Message(role, parts, _metadata(rest))
-    calls = rest.pop("tool_calls", None) or ()
+    calls = _list(rest.pop("tool_calls", None), where + ".tool_calls")
     reasoning = {key: rest.pop(key) for key in _REASONING_KEYS if rest.get(key)}
-    before = (_decode_reasoning(reasoning),) if reasoning else ()
+    before = (_decode_reasoning(reasoning, where + ".reasoning_details"),) if reasoning else ()
     if refusal := rest.pop("refusal", None):
         parts = (*parts, RefusalPart(str(refusal)))
     after = tuple(_decode_call(c, f"{where}.tool_calls[{i}]") for i, c in enumerate(calls))
     return Message("assistant", (*before, *parts, *after), _metadata(rest))
 
 
-def _decode_reasoning(kept: dict[str, Any]) -> ReasoningPart:
+def _decode_reasoning(kept: dict[str, Any], where: str) -> ReasoningPart:
     text = kept.get("reasoning_content") or kept.get("reasoning") or ""
-    details = kept.get("reasoning_details") or ()
-    found = (d.get("signature") for d in details if isinstance(d, Mapping))
+    details = kept.get("reasoning_details")
+    found = (d.get("signature") for d in _list(details, where) if isinstance(d, Mapping))
     signature = next((str(s) for s in found if s), "")
     return ReasoningPart(str(text), signature, {NAME: kept})
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise InvalidRequest(f"{where} must be a list", param=where)
+    return value or []
 
 
 def _decode_content(content: Any, where: str) -> tuple[Part, ...]:
@@ -181,14 +190,17 @@ def _split_data_url(url: str) -> tuple[str, str]:
 def _decode_call(call: Any, where: str) -> ToolCallPart:
     function = call.get("function") if isinstance(call, Mapping) else None
     if isinstance(function, Mapping) and isinstance(function.get("name"), str):
-        rest = _rest(call, "id", "function") | _rest(function, "name", "arguments")
+        rest = _rest(call, "id", "function")
         if rest.get("type") == "function":
             del rest["type"]
+        if kept := _rest(function, "name", "arguments"):
+            rest["function"] = kept
         arguments = function.get("arguments")
         text = arguments if isinstance(arguments, str) else _json(arguments)
         return ToolCallPart(str(call.get("id") or ""), function["name"], text, _metadata(rest))
-    if isinstance(call, Mapping) and isinstance(custom := call.get("custom"), Mapping):
-        name, text = str(custom.get("name")), str(custom.get("input", ""))
+    custom = call.get("custom") if isinstance(call, Mapping) else None
+    if isinstance(custom, Mapping) and isinstance(custom.get("name"), str):
+        name, text = custom["name"], str(custom.get("input") or "")
         return ToolCallPart(str(call.get("id") or ""), name, text, {NAME: {"type": "custom"}})
     raise InvalidRequest(f"{where}.function.name is missing", param=f"{where}.function.name")
 
@@ -226,7 +238,7 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     for name in (*scalars, "reasoning_effort"):
         if (value := getattr(request, name)) is not None:
             body[name] = value
-    if request.max_tokens is not None and "max_completion_tokens" not in request.extra:
+    if request.max_tokens is not None and not request.extra.get("max_completion_tokens"):
         body["max_tokens"] = request.max_tokens
     if request.stop is not None:
         body["stop"] = list(request.stop)
@@ -242,12 +254,14 @@ def _encode_message(message: Message) -> dict[str, Any]:
     said: list[Part] = []
     for part in message.content:
         match part:
+            case ToolCallPart(_, name, arguments) if _kept(part.metadata).get("type") == LEGACY:
+                value[LEGACY] = {"name": name, "arguments": arguments}
             case ToolCallPart():
                 value.setdefault("tool_calls", []).append(_encode_call(part))
             case ReasoningPart():
                 value.update(_encode_reasoning(part))
             case RefusalPart(text, None):
-                value["refusal"] = text
+                value["refusal"] = value.get("refusal", "") + text
             case ToolResultPart(id, content):
                 value["content"] = _encode_content(content)
                 if id:
@@ -319,7 +333,7 @@ def _encode_call(part: ToolCallPart) -> dict[str, Any]:
     if kept.get("type") == "custom":
         custom = {"name": part.name, "input": part.arguments}
         return {"id": part.id, "type": "custom", "custom": custom}
-    function = {"name": part.name, "arguments": part.arguments}
+    function = {"name": part.name, "arguments": part.arguments, **kept.pop("function", {})}
     return {"id": part.id, "type": "function", "function": function, **kept}
 
 
@@ -361,4 +375,4 @@ def _take(kept: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return "" if value is None else msgspec.json.encode(value).decode()
+    return "" if value is None else json.encode(value).decode()

@@ -47,13 +47,21 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
     for name, places in _PLACES.items():
         number = getattr(usage, name)
         if number is not None:
-            place = places[0]
-            holder = value if len(place) == 1 else value.setdefault(place[0], {})
-            holder[place[-1]] = number
+            *outer, key = places[0]
+            holder = _object_at(value, outer[0]) if outer else value
+            holder[key] = number
     if usage.provenance != "reported":
         value["provenance"] = usage.provenance  # an estimate says so wherever it is shown
     return value
 
 
+def _object_at(value: dict[str, Any], key: str) -> dict[str, Any]:
+    """The object under ``key``, in place of anything else that stands there."""
+    if not isinstance(value.get(key), dict):
+        value[key] = {}
+    held: dict[str, Any] = value[key]
+    return held
+
+
 def _copy(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: dict(item) if isinstance(item, Mapping) else item for key, item in value.items()}
+    return {key: dict(item) if isinstance(item, dict) else item for key, item in value.items()}

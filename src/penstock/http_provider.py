@@ -1,0 +1,278 @@
+"""``HTTPProvider``: a service that answers over HTTP in a protocol we know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import msgspec
+from msgspec import Struct
+
+from penstock import browser, settings
+from penstock.errors import (
+    ConfigError,
+    PenstockError,
+    Redirected,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+from penstock.events import SPOKEN, Event, Finish
+from penstock.protocols import Protocol, json
+from penstock.provider import Provider
+from penstock.transport import Request, Response, Timeouts, Transport, origin, read_out
+from penstock.types import ChatRequest, ModelInfo, Secret
+
+_ERROR_BODY = 64 * 1024
+_WHOLE_BODY = 64 * 1024 * 1024
+
+
+class _Target(Struct, frozen=True):
+    """Where an instance sends its questions, once settings and environment are looked up."""
+
+    base_url: str
+    url: str
+    key: Secret
+    proxy: str
+    timeouts: Timeouts
+    transport: Transport
+
+
+class HTTPProvider(Provider):
+    """Where to ask, in which protocol, and whose key.
+
+        class Groq(HTTPProvider):
+            \"\"\"Groq Cloud.\"\"\"
+
+            url = "https://console.groq.com"
+            base_url = "https://api.groq.com/openai/v1"
+            api_key_env = "GROQ_API_KEY"
+            protocol = OpenAIChat()
+
+    A setting of the instance goes before ``PENSTOCK_<NAME>_BASE_URL`` and
+    ``PENSTOCK_<NAME>_API_KEY``, these before the class and the vendor's own variable.
+    """
+
+    base_url: ClassVar[str] = ""
+    protocol: ClassVar[Protocol]
+    api_key_env: ClassVar[str] = ""
+    """The vendor's usual environment variable for the key; empty: no key is needed."""
+    headers: ClassVar[Mapping[str, str]] = {}
+    """Headers of every request, beside the protocol's."""
+
+    def configured(self, **given: Any) -> Self:
+        other = super().configured(**given)
+        if other is not self:
+            other.__dict__.pop("_target", None)
+        if (driver := other.settings.webdriver) is not None:
+            session = browser.hand_over(driver, other.endpoint)
+            if session is not driver:
+                other = super(HTTPProvider, other).configured(webdriver=session)
+        return other
+
+    @cached_property
+    def _target(self) -> _Target:
+        said, env = self.settings, settings.from_environment
+        base = (said.base_url or env(self.name, "base_url") or self.base_url).rstrip("/")
+        usual = os.environ.get(self.api_key_env, "") if self.api_key_env else ""
+        return _Target(
+            base_url=base,
+            url=base + self.protocol.path,
+            key=Secret(said.api_key or env(self.name, "api_key") or usual),
+            proxy=said.proxy or os.environ.get("PENSTOCK_PROXY", ""),
+            timeouts=said.timeouts or Timeouts(),
+            transport=said.transport or _http_transport(),
+        )
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that questions go to."""
+        return self._target.url
+
+    @property
+    def api_key(self) -> Secret:
+        """The key: the call's or instance's, the environment's, or empty."""
+        return self._target.key
+
+    @property
+    def _at_home(self) -> bool:
+        """Whether it asks the vendor's own address, which wants the vendor's key."""
+        return self._target.base_url == self.base_url.rstrip("/")
+
+    def is_configured(self) -> bool:
+        if not self._at_home:
+            return True
+        has_key = bool(self.api_key) or not self.api_key_env
+        return bool(self.base_url) and self.working and has_key
+
+    def encode_request(self, request: ChatRequest) -> dict[str, Any]:
+        """The JSON body; a place for what this service alone wants."""
+        return self.protocol.encode_request(request)
+
+    async def list_models(self) -> tuple[ModelInfo, ...]:
+        asked = self.protocol.models_request(self.api_key)
+        if self.models or asked is None:
+            return await super().list_models()
+        method, path, body = asked
+        url = self._target.base_url + path
+        async with Exchange(self, method, url, body, "*/*", self.api_key) as response:
+            return self.protocol.decode_models(await read_whole(response))
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
+        key = request.api_key or self.api_key
+        if key is not request.api_key:
+            request = msgspec.structs.replace(request, api_key=key)
+        body = json.encode(self.encode_request(request))
+        async with self.open(body, stream=request.stream, key=key) as response:
+            if not request.stream:
+                for event in self.protocol.decode_response(await read_whole(response)):
+                    yield event
+                return
+            decoder = self.protocol.decoder()
+            feed, waiting = decoder.feed, True
+            async with aclosing(response.chunks()) as chunks:
+                async for chunk in chunks:
+                    event: Event | None = None
+                    for event in feed(chunk):
+                        if waiting and isinstance(event, SPOKEN):
+                            waiting = False
+                            response.spoken()
+                        yield event
+                    if isinstance(event, Finish):  # whatever follows is no part of the answer
+                        await read_out(chunks)
+                        return
+            for event in decoder.close(response.delimited):
+                yield event
+
+    def open(self, body: bytes, *, stream: bool, key: str = "") -> Exchange:
+        """Ask with ``body`` as it goes over the wire: ``async with provider.open(...)`` holds
+        the answer's ``Response``. ``key``: the caller's own, instead of the configured one."""
+        accept = self.protocol.stream_type.partition(";")[0] if stream else "*/*"
+        return Exchange(self, "POST", self.endpoint, body, accept, key or self.api_key)
+
+    async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
+        """The request as it goes to the transport. Raises where a setting is missing."""
+        target = self._target
+        if not url.startswith(("http://", "https://")):
+            raise ConfigError(f"{self.name} needs a base_url that begins with http:// or https://")
+        if not key and self.api_key_env and self._at_home:
+            raise Unauthorized(f"{self.name} needs a key: set {self.api_key_env} or pass api_key=")
+        headers = {
+            "User-Agent": "penstock",
+            "Accept": accept,
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+            **(self.protocol.key_headers(key) if key else {}),
+            **self.headers,
+        }
+        if self.settings.webdriver is not None:
+            headers |= await browser.session_headers(self.settings.webdriver, url)
+        if self.settings.headers:
+            said = {name.lower() for name in self.settings.headers}
+            headers = {name: value for name, value in headers.items() if name.lower() not in said}
+            headers |= self.settings.headers
+        return Request(method, url, headers, body, target.proxy, target.timeouts)
+
+    async def send(self, request: Request) -> Response:
+        """Send over this instance's transport."""
+        return await self._target.transport.send(request)
+
+
+class Exchange:
+    """One question on the wire, held until its answer is read or left.
+
+    Raises what the answer's status stands for; errors from inside the block are given the
+    provider's name and relieved of its key.
+    """
+
+    __slots__ = ("_asked", "_key", "_provider", "_response")
+
+    def __init__(
+        self, provider: HTTPProvider, method: str, url: str, body: bytes, accept: str, key: str
+    ) -> None:
+        self._provider = provider
+        self._asked = method, url, body, accept, key
+        self._key = key
+        self._response: Response | None = None
+
+    async def __aenter__(self) -> Response:
+        try:
+            request = await self._provider.request(*self._asked)
+            self._response = response = await self._provider.send(request)
+            await self._check(response)
+        except BaseException as error:
+            await self.__aexit__(None, error)
+            raise
+        return response
+
+    async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> None:
+        if self._response is not None:
+            await self._response.close()
+        if isinstance(error, PenstockError):
+            error.provider = error.provider or self._provider.name
+            _redact(error, self._key)
+
+    async def _check(self, response: Response) -> None:
+        """Raise unless the answer is a success in the service's own protocol."""
+        if response.status >= 300:
+            raise await self._failure(response)
+        if response.headers.get("content-type", "").startswith("text/html"):
+            name = self._provider.name
+            raise UnexpectedAnswer(f"{name} answered with a web page; check its base_url")
+
+    async def _failure(self, response: Response) -> PenstockError:
+        if response.status < 400:
+            where = origin(response.headers.get("location", "")) or "elsewhere"
+            return Redirected(
+                f"{self._provider.name} redirects to {where}, which is never followed; "
+                "check its base_url",
+                status=response.status,
+            )
+        protocol = self._provider.protocol
+        body = await _read_some(response, _ERROR_BODY)
+        error = protocol.decode_error(response.status, body, response.reason)
+        error.retry_after = _seconds(response.headers.get("retry-after", ""))
+        return error
+
+
+async def read_whole(response: Response) -> bytes:
+    """A whole body. Raises ``UnexpectedAnswer`` past 64 MiB."""
+    body = b""
+    async for chunk in response.chunks():
+        body = body + chunk if body else chunk
+        if len(body) > _WHOLE_BODY:
+            raise UnexpectedAnswer(f"the answer is longer than {_WHOLE_BODY} bytes")
+    return body
+
+
+async def _read_some(response: Response, most: int) -> bytes:
+    """The first ``most`` bytes of a failed answer's body, or what there is of it."""
+    body = b""
+    try:
+        async with aclosing(response.chunks()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) >= most:
+                    break
+    except PenstockError:
+        pass  # the status says enough
+    return body[:most]
+
+
+def _http_transport() -> Transport:
+    from penstock.transport.http import HTTPTransport  # aiohttp, only once it is needed
+
+    return HTTPTransport()
+
+
+def _seconds(value: str) -> float | None:
+    """``Retry-After`` in seconds; its other forms say nothing yet."""
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def _redact(error: PenstockError, key: str) -> None:
+    if len(key) >= 4 and key in error.message:
+        error.message = error.message.replace(key, "…")
+        error.args = (error.message,)

@@ -7,9 +7,12 @@ call works anywhere: in a script, in any thread, and inside a running loop, as i
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -17,18 +20,54 @@ T = TypeVar("T")
 _AHEAD = 64
 """Items that the loop may read ahead of a slow caller."""
 
+
+class _Background(threading.Thread):
+    """The thread and its loop."""
+
+    def __init__(self) -> None:
+        super().__init__(name="penstock", daemon=True)
+        self.loop = asyncio.new_event_loop()
+
+    def run(self) -> None:
+        self.loop.run_forever()
+
+
 _lock = threading.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
+_background: _Background | None = None
+_before_fork: list[_Background | None] = []
 
 
-def _background_loop() -> asyncio.AbstractEventLoop:
-    global _loop
+def _running() -> _Background:
+    global _background
     with _lock:
-        if _loop is None or _loop.is_closed():
-            _loop = asyncio.new_event_loop()
-            thread = threading.Thread(target=_loop.run_forever, name="penstock", daemon=True)
-            thread.start()
-        return _loop
+        if _background is None:
+            background = _Background()
+            background.start()
+            _background = background
+        return _background
+
+
+def _start_afresh() -> None:
+    """In a forked child: the parent's thread is not there; its loop is only kept from being
+    collected, since it shares its sockets with the parent."""
+    global _lock, _background
+    _before_fork.append(_background)
+    _lock, _background = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)
+
+
+def _start(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    background = _running()
+    if threading.current_thread() is background:
+        coroutine.close()
+        raise RuntimeError(
+            "a synchronous call from asynchronous code that a synchronous call runs would wait "
+            "for itself; use create_async_generator or create_async there"
+        )
+    return asyncio.run_coroutine_threadsafe(coroutine, background.loop)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -36,7 +75,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
     An interrupt (Ctrl-C) while waiting cancels it.
     """
-    future = asyncio.run_coroutine_threadsafe(coroutine, _background_loop())
+    future = _start(coroutine)
     try:
         return future.result()
     except BaseException:
@@ -55,11 +94,13 @@ class SyncStream(Generic[T]):
     def __init__(self, open_stream: Callable[[], AsyncIterator[T]]) -> None:
         self._open_stream = open_stream
         self._items: _Items[T] | None = None
+        self._read: weakref.ref[_Items[T]] | None = None
         self._left = False
 
     def __iter__(self) -> Iterator[T]:
         items = self._begin()
         self._items = None  # held by the loop alone, so that `break` lets go of it
+        self._read = weakref.ref(items)
         self._left = True
         return items
 
@@ -77,9 +118,10 @@ class SyncStream(Generic[T]):
     def close(self) -> None:
         """Stop the answer and close the connection to the service."""
         self._left = True
-        if self._items is not None:
-            self._items.close()
-            self._items = None
+        items = self._items or (self._read() if self._read is not None else None)
+        self._items = None
+        if items is not None:
+            items.close()
 
     def __enter__(self) -> SyncStream[T]:
         return self
@@ -95,12 +137,12 @@ class _Items(Generic[T]):
     """One pass over the stream: a task on the loop fills a queue, the caller empties it."""
 
     def __init__(self, open_stream: Callable[[], AsyncIterator[T]]) -> None:
-        self._loop = _background_loop()
+        self._ended = True
         self._queue: queue.SimpleQueue[tuple[T, BaseException | None]] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(_AHEAD)
+        self._task = _start(_pump(open_stream, self._queue, self._room))
+        self._loop = _running().loop
         self._ended = False
-        pump = _pump(open_stream, self._queue, self._room)
-        self._task = asyncio.run_coroutine_threadsafe(pump, self._loop)
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -122,6 +164,8 @@ class _Items(Generic[T]):
     def close(self) -> None:
         self._ended = True
         self._task.cancel()
+        # Whoever waits in another thread must not take this for the service's end.
+        self._queue.put((_END, RuntimeError("this stream was closed while it was read")))
 
     def __del__(self) -> None:
         # May run in any thread, the loop's own among them: only ask, never wait.

@@ -134,13 +134,13 @@ class HTTPProvider(Provider):
             feed, waiting = decoder.feed, True
             async with aclosing(response.chunks()) as chunks:
                 async for chunk in chunks:
-                    event: Event | None = None
-                    for event in feed(chunk):
-                        if waiting and isinstance(event, SPOKEN):
+                    last: Event | None = None
+                    for last in feed(chunk):
+                        if waiting and isinstance(last, SPOKEN):
                             waiting = False
                             response.spoken()
-                        yield event
-                    if isinstance(event, Finish):  # whatever follows is no part of the answer
+                        yield last
+                    if isinstance(last, Finish):  # whatever follows is no part of the answer
                         await read_out(chunks)
                         return
             for event in decoder.close(response.delimited):

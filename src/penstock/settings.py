@@ -40,26 +40,39 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     if unknown := given.keys() - NAMES:
         known = ", ".join(sorted(NAMES))
         raise ConfigError(f"no setting {', '.join(sorted(unknown))}; there are {known}")
-    limits = given.pop("timeouts", None) or settings.timeouts
-    if (total := given.pop("timeout", None)) is not None:
-        limits = msgspec.structs.replace(_timeouts(limits), total=float(total))
-    if limits is not None:
-        given["timeouts"] = _timeouts(limits)
+    if "timeouts" in given or "timeout" in given:
+        total = {"total": given.pop("timeout")} if "timeout" in given else {}
+        given["timeouts"] = _timeouts(settings.timeouts, given.get("timeouts", {}), total)
     for name in ("base_url", "api_key", "proxy"):
         if name in given:
             given[name] = _text(name, given[name])
     if "headers" in given:
-        given["headers"] = {**settings.headers, **given["headers"]}
+        given["headers"] = {**settings.headers, **_headers(given["headers"])}
+    if "transport" in given and not callable(getattr(given["transport"], "send", None)):
+        raise ConfigError("transport must have a method send(request)")
     return msgspec.structs.replace(settings, **given)
 
 
-def _timeouts(value: Any) -> Timeouts:
-    if value is None or isinstance(value, Timeouts):
-        return value or Timeouts()
+def _timeouts(before: Timeouts | None, *changes: Any) -> Timeouts:
+    """``before`` with each of the changes, a ``Timeouts`` or a mapping of some of its fields."""
+    limits = before or Timeouts()
     try:
-        return msgspec.convert(value, Timeouts)
+        for change in changes:
+            if isinstance(change, Mapping):
+                limits = msgspec.convert({**msgspec.structs.asdict(limits), **change}, Timeouts)
+            else:
+                limits = msgspec.convert(change, Timeouts, from_attributes=True)
     except msgspec.ValidationError as error:
         raise ConfigError(f"timeouts: {error}") from None
+    return limits
+
+
+def _headers(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(text, str) for pair in value.items() for text in pair
+    ):
+        raise ConfigError("headers must be a mapping of texts: {'X-Name': 'value'}")
+    return value
 
 
 def _text(name: str, value: Any) -> str:

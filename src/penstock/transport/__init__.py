@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import Annotated, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from penstock.errors import PenstockError
 
 _MOMENT = 0.25
+
+
+Seconds: TypeAlias = Annotated[float, Meta(gt=0)] | None
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,11 +30,11 @@ class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
     for them (a slow reader does not count). ``total``: until the end.
     """
 
-    connect: float | None = 10.0
-    headers: float | None = 300.0
-    first: float | None = 300.0
-    idle: float | None = 120.0
-    total: float | None = 1800.0
+    connect: Seconds = 10.0
+    headers: Seconds = 300.0
+    first: Seconds = 300.0
+    idle: Seconds = 120.0
+    total: Seconds = 1800.0
 
 
 class Request(Struct, frozen=True):

@@ -1,0 +1,65 @@
+"""The command line: ``penstock chat``, ``serve``, ``providers`` and ``models``.
+
+arguments.py   the options of every command
+chat.py        one question, one answer; conversation.py asks, answer.py carries it to the screen
+session.py     the interactive session; commands.py, line.py and history.py are its parts
+rendering.py   what events look like: text or JSON lines; markdown.py with rich
+serve.py       the gateway; hello.py asks it one question
+listings.py    providers and models
+running.py     the event loop; terminal.py what may be written to a terminal; default.py says
+               which model answers when none is named, and why
+
+Nothing that takes time to import is imported before the arguments are parsed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from penstock.cli import arguments, terminal
+from penstock.errors import CallerError, PenstockError
+
+OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: all is well; the service failed; the question or a setting is wrong; Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code. ``argv``: the arguments, else the process's own."""
+    args = arguments.parse(argv)
+    terminal.prepare()
+    try:
+        _run(args)
+    except PenstockError as error:
+        terminal.complain(error.message)
+        return WRONG if isinstance(error, CallerError) else FAILED
+    except KeyboardInterrupt:
+        terminal.complain("stopped")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+    return OK
+
+
+def _run(args: Namespace) -> None:
+    match args.command:
+        case "chat":
+            from penstock.cli import chat
+
+            chat.run(args)
+        case "serve":
+            from penstock.cli import serve
+
+            serve.run(args)
+        case _:
+            from penstock.cli import listings
+
+            listings.run(args)
+    sys.stdout.flush()
+
+
+def _discard_output() -> None:
+    """The reader has left (``| head -1``): what is still buffered must not be complained about."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,53 @@
+"""One answer, from the service to the screen, and what there is to say about its end."""
+
+from __future__ import annotations
+
+from penstock.cli.conversation import Conversation
+from penstock.cli.rendering import Renderer
+from penstock.cli.terminal import note
+from penstock.events import Collector, Finish
+from penstock.types import Usage
+
+_NOT_WHOLE = {
+    "length": "the answer is not whole: it reached the limit of its length (max_tokens)",
+    "content_filter": "the answer is not whole: the service filtered its content",
+    "tool_calls": "the model asks for a tool; --json shows which, and with what",
+}
+
+
+async def carry(conversation: Conversation, question: str, renderer: Renderer) -> Finish | None:
+    """Ask, and render the events as they come. What was said is remembered, whole or not."""
+    collector = Collector()
+    try:
+        async with conversation.ask(question) as events:
+            async for event in events:
+                collector.add(event)
+                renderer.render(event)
+    finally:
+        conversation.remember(question, str(collector.reply()))
+    return collector.reply().finish
+
+
+def report(finish: Finish | None, verbose: bool) -> None:
+    """Say on stderr why the answer ended, where it is worth a word or asked for."""
+    if finish is None:
+        return
+    if finish.reason in _NOT_WHOLE:
+        note(f"penstock: {_NOT_WHOLE[finish.reason]}")
+    if verbose:
+        raw = f" ({finish.raw_reason})" if finish.raw_reason not in (None, finish.reason) else ""
+        note(f"finish: {finish.reason}{raw}; tokens: {_tokens(finish.usage)}")
+
+
+def _tokens(usage: Usage | None) -> str:
+    if usage is None:
+        return "not said"
+    counts = {
+        "input": usage.input,
+        "output": usage.output,
+        "total": usage.total,
+        "cached": usage.cached_input,
+        "reasoning": usage.reasoning,
+    }
+    said = ", ".join(f"{name} {count}" for name, count in counts.items() if count is not None)
+    return f"{said} ({usage.provenance})"

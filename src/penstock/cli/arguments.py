@@ -1,0 +1,137 @@
+"""The commands and their options. Imports nothing of penstock but its version."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from penstock import __version__
+
+_EXIT_CODES = """\
+exit codes: 0 all is well, 1 the service failed, 2 the question or a setting is wrong,
+130 interrupted. Every option is explained by `penstock COMMAND --help`."""
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments of one command. Exits with 2 on a wrong one, with 0 after help."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+        sys.exit(0)
+    return args
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="penstock",
+        description="Chat with any model, or serve every model to every client.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"penstock {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_chat(commands)
+    _add_serve(commands)
+    _add_listings(commands)
+    return parser
+
+
+def _add_chat(commands: Any) -> None:
+    help = "ask once, or start a conversation"
+    chat = commands.add_parser(
+        "chat",
+        help=help,
+        description="Ask a model and read its answer as it comes. Text that is piped in is the "
+        "question, or is added to it. Without a question, in a terminal: a conversation.",
+    )
+    add = chat.add_argument
+    add("prompt", nargs="*", metavar="PROMPT", help="the question")
+    add("-m", "--model", default="", metavar="NAME", help="provider/model, or a provider's name")
+    add("-s", "--system", default="", metavar="TEXT", help="the system message")
+    add(
+        "-o",
+        "--option",
+        action="append",
+        default=[],
+        type=_option,
+        metavar="KEY=VALUE",
+        help="a field of the request, as temperature=0.2; VALUE is JSON if it can be read as "
+        "such, else text; repeatable",
+    )
+    add("--proxy", metavar="URL", help="http, https, socks5 or socks5h proxy to the service")
+    add(
+        "--base-url",
+        metavar="URL",
+        help="where the service is; without a provider in --model, any that speaks OpenAI chat",
+    )
+    add("--timeout", type=_seconds, metavar="SECONDS", help="for the whole answer")
+    _add_config(chat)
+    add("--no-stream", action="store_true", help="ask for the whole answer at once")
+    add("--json", action="store_true", help="write every event as a line of JSON")
+    add("--plain", action="store_true", help="write bare text, even where rich is installed")
+    add("-v", "--verbose", action="store_true", help="say on stderr how it ended and what it used")
+
+
+def _add_serve(commands: Any) -> None:
+    help = "start the gateway"
+    serve = commands.add_parser(
+        "serve",
+        help=help,
+        description="Answer OpenAI chat requests on this machine with every configured model.",
+    )
+    add = serve.add_argument
+    add("--host", metavar="ADDRESS", help="loopback only; the config's, else 127.0.0.1")
+    add("--port", type=_port, metavar="PORT", help="0: any free one; the config's, else 7360")
+    _add_config(serve)
+    add("--hello", action="store_true", help="ask it one question after the start and show both")
+    add("-v", "--verbose", action="store_true", help="log what happens, not only what goes wrong")
+
+
+def _add_listings(commands: Any) -> None:
+    providers = commands.add_parser(
+        "providers", help="list providers, and say which model answers by default"
+    )
+    models = commands.add_parser("models", help="list the models of every configured provider")
+    models.add_argument("provider", nargs="?", metavar="PROVIDER", help="of this one only")
+    for listing in (providers, models):
+        _add_config(listing)
+        listing.add_argument("--json", action="store_true", help="write JSON")
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", metavar="FILE", help="instead of the penstock.toml found")
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    try:
+        return key, json.loads(value, parse_constant=_refuse)
+    except ValueError:
+        return key, value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON, though Python reads it")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")
+    return int(text)

@@ -1,0 +1,79 @@
+"""``penstock serve``: the gateway, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shlex
+import signal
+from argparse import Namespace
+
+from penstock import __version__, config
+from penstock.catalog import Catalog
+from penstock.cli import default, running
+from penstock.cli.hello import QUESTION, hello
+from penstock.cli.terminal import note
+from penstock.gateway.handler import Gateway
+from penstock.gateway.listener import listen
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(args: Namespace) -> None:
+    """Serve until SIGINT or SIGTERM. Raises ``ConfigError`` where it cannot listen."""
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    with running.runner() as runner:
+        runner.run(_serve(args))
+
+
+async def _serve(args: Namespace) -> None:
+    said = config.load(args.config)
+    catalog = Catalog(said)
+    model = catalog.default()
+    host = said.gateway.host if args.host is None else args.host
+    port = said.gateway.port if args.port is None else args.port
+    stop = _stop_on_signals()
+    async with listen(Gateway(catalog), host, port) as address:
+        url = _url(*address)
+        _introduce(url, catalog, model)
+        greeting = asyncio.ensure_future(hello(url, model) if args.hello else asyncio.sleep(0))
+        await stop.wait()
+        greeting.cancel()
+        note("penstock: stopping; answers under way may end; once more stops at once")
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Set by the first signal; the second does what signals do to programs that ignore them."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def first() -> None:
+        stop.set()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    try:
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, first)
+    except NotImplementedError:  # Windows: Ctrl-C cancels the task, see asyncio.Runner
+        pass
+    return stop
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _introduce(url: str, catalog: Catalog, model: str) -> None:
+    messages = [{"role": "user", "content": QUESTION}]
+    body = json.dumps({"model": model, "stream": True, "messages": messages})
+    print(f"penstock {__version__} listens on {url}")
+    print(default.explain(catalog))
+    print("\nTry it:")
+    print(f"  curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \\")
+    print(f"    -d {shlex.quote(body)}")
+    print("Or chat, in another terminal: penstock chat\nCtrl-C stops.", flush=True)

@@ -1,0 +1,42 @@
+"""What may be written to a terminal, and how we speak on stderr."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+_TAB, _LINE_FEED, _DELETE = 0x09, 0x0A, 0x7F
+
+_PICTURES = {
+    **{c: chr(0x2400 + c) for c in range(0x20) if c not in (_TAB, _LINE_FEED)},
+    **dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}"),
+    ord("\r"): None,
+    _DELETE: "\N{SYMBOL FOR DELETE}",
+}
+"""Control characters as something to see: a model's words must not steer the terminal."""
+
+
+def visible(text: str) -> str:
+    """The text without anything that a terminal obeys, but line feeds and tabs.
+
+    >>> visible("red: \\x1b[31m")
+    'red: ␛[31m'
+    """
+    return text.translate(_PICTURES)
+
+
+def prepare() -> None:
+    """Let any character be written, whatever the terminal's encoding, and none be changed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace", newline="\n")
+
+
+def note(text: str) -> None:
+    """A line on stderr."""
+    print(visible(text), file=sys.stderr, flush=True)
+
+
+def complain(text: str) -> None:
+    """A line on stderr that says what went wrong."""
+    note(f"penstock: {text}")

@@ -1,0 +1,224 @@
+"""The catalog finds providers without a list and models by every kind of name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from penstock import Aura, CodeLinkAva, OpenAI, OpenAICompatible
+from penstock.catalog import Catalog
+from penstock.config import Config, ProviderConfig, load
+from penstock.errors import ConfigError, InvalidRequest, UnknownModel
+from penstock.providers.builtin import Builtin
+from penstock.types import Secret
+from raw import Upstream, head
+
+SHOUT = '''"""A provider of one's own."""
+
+from penstock import GeneratorProvider
+
+
+class Shout(GeneratorProvider):
+    """Says it louder."""
+
+    url = "https://example.org"
+    models = ("loud",)
+
+    @classmethod
+    async def create_async_generator(cls, model, messages, **kwargs):
+        yield messages[-1]["content"].upper()
+'''
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "GROQ_API_KEY", "PENSTOCK_PROVIDERS", "PENSTOCK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def lab(**said: object) -> ProviderConfig:
+    return ProviderConfig(type="openai-compatible", base_url="http://127.0.0.1:1/v1", **said)  # type: ignore[arg-type]
+
+
+async def test_a_name_with_a_slash_is_provider_and_model() -> None:
+    catalog = Catalog(Config())
+    provider, model = await catalog.resolve("openai/gpt-5")
+    assert (type(provider), model) == (OpenAI, "gpt-5")
+    provider, model = await catalog.resolve("groq/openai/gpt-oss-120b")
+    assert (provider.name, model) == ("groq", "openai/gpt-oss-120b")
+
+
+async def test_a_providers_name_alone_is_its_default_model() -> None:
+    catalog = Catalog(Config())
+    assert (await catalog.resolve("builtin"))[1] == "eliza"
+    provider, model = await catalog.resolve("codelink-ava")
+    assert (type(provider), model) == (CodeLinkAva, "")
+
+
+async def test_a_bare_model_name_is_found_where_one_configured_provider_lists_it() -> None:
+    catalog = Catalog(Config(providers={"lab": lab(models=("qwen3",))}))
+    provider, model = await catalog.resolve("qwen3")
+    assert (provider.name, model) == ("lab", "qwen3")
+    assert isinstance((await catalog.resolve("echo"))[0], Builtin)
+
+
+async def test_a_bare_model_name_is_found_in_a_live_list() -> None:
+    body = b'{"object":"list","data":[{"id":"live-model"}]}'
+    answer = head(content_type="application/json", content_length=len(body)) + body
+    with Upstream([answer]) as upstream:
+        said = ProviderConfig(type="openai-compatible", base_url=upstream.url + "/v1")
+        catalog = Catalog(Config(providers={"lab": said}))
+        provider, model = await catalog.resolve("live-model")
+        assert (provider.name, model) == ("lab", "live-model")
+        assert (await catalog.list_models())[-1].id == "lab/live-model"
+        asked = upstream.asked().result(5).requests[0]
+        assert asked.startswith(b"GET /v1/models HTTP/1.1\r\n")
+        assert len(upstream.connections) == 1  # the list is kept
+
+
+async def test_two_providers_with_the_same_model_must_be_told_apart() -> None:
+    both = {"lab": lab(models=("qwen3",)), "home": lab(models=("qwen3",))}
+    with pytest.raises(InvalidRequest, match="home/qwen3, lab/qwen3"):
+        await Catalog(Config(providers=both)).resolve("qwen3")
+
+
+async def test_a_dead_service_is_not_found_by_its_models_names() -> None:
+    with pytest.raises(UnknownModel, match="gpt-4"):
+        await Catalog(Config()).resolve("gpt-4")
+
+
+async def test_an_unknown_name_is_met_with_the_nearest_known() -> None:
+    with pytest.raises(UnknownModel, match="did you mean builtin/eliza"):
+        await Catalog(Config()).resolve("builtin-eliza")
+    with pytest.raises(ConfigError, match="did you mean openai"):
+        Catalog(Config()).get("opnai")
+
+
+def test_the_default_is_eliza_until_something_is_configured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Catalog(Config()).default() == "builtin/eliza"
+    assert Catalog(Config(default="lab/x")).default() == "lab/x"
+    assert Catalog(Config(providers={"lab": lab(models=("qwen3",))})).default() == "lab/qwen3"
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    assert Catalog(Config()).default() == "openai/gpt-5-mini"
+
+
+def test_a_service_without_its_key_is_not_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [provider.name for provider in Catalog(Config()).configured()]
+    assert names == ["builtin"]
+    monkeypatch.setenv("PENSTOCK_GROQ_API_KEY", "gsk-test")
+    monkeypatch.setenv("PENSTOCK_AURA_BASE_URL", "http://127.0.0.1:7360/aura")
+    names = [provider.name for provider in Catalog(Config()).configured()]
+    assert names == ["aura", "builtin", "groq"]
+
+
+async def test_a_file_in_the_users_folder_is_a_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_shout.py").write_text(SHOUT)
+    monkeypatch.setenv("PENSTOCK_PROVIDERS", str(tmp_path))
+    catalog = Catalog(Config())
+    assert "my-shout" in catalog.names()
+    provider, model = await catalog.resolve("loud")
+    assert (provider.name, model) == ("my-shout", "loud")
+
+
+def test_a_broken_file_says_what_is_wrong(tmp_path: Path) -> None:
+    config = Config(providers_folder=str(tmp_path))
+    (tmp_path / "empty.py").write_text("")
+    with pytest.raises(ConfigError, match="must define one provider class; it has none"):
+        Catalog(config).get("empty")
+    (tmp_path / "broken.py").write_text("import nothing_of_that_name")
+    with pytest.raises(ConfigError, match="ModuleNotFoundError"):
+        Catalog(config).get("broken")
+
+
+async def test_a_class_named_in_the_config_is_a_provider() -> None:
+    said = ProviderConfig(cls="penstock.providers.aura:Aura", base_url="http://127.0.0.1:1")
+    provider, _ = await Catalog(Config(providers={"my-aura": said})).resolve("my-aura/x")
+    assert isinstance(provider, Aura)
+    assert provider.endpoint == "http://127.0.0.1:1/api/chat"
+    wrong = Config(providers={"bad": ProviderConfig(cls="penstock.errors:PenstockError")})
+    with pytest.raises(ConfigError, match="subclass"):
+        Catalog(wrong).get("bad")
+
+
+def test_an_installed_package_can_bring_a_provider(tmp_path: Path) -> None:
+    package = tmp_path / "shout-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: shout\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[penstock.providers]\nshout = shout:Shout\n")
+    (tmp_path / "shout.py").write_text(SHOUT)
+    program = (
+        "from penstock.catalog import Catalog; from penstock.config import Config\n"
+        "catalog = Catalog(Config()); print('shout' in catalog.names(), catalog.get('shout'))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(tmp_path), "PATH": ""},
+    )
+    assert run.stdout == "True <Shout shout>\n"
+
+
+def test_looking_names_up_loads_no_provider() -> None:
+    program = (
+        "import sys; from penstock.catalog import Catalog; from penstock.config import Config\n"
+        "Catalog(Config()).names()\n"
+        "print([m for m in sys.modules if m.startswith('penstock.providers.') or m == 'aiohttp'])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert run.stdout.strip() == b"[]"
+
+
+def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(providers={"lab": lab(api_key="from-file")}, proxy=Secret("http://127.0.0.1:9"))
+    provider = Catalog(config).get("lab")
+    assert isinstance(provider, OpenAICompatible)
+    assert provider.api_key == "from-file"
+    assert provider.settings.proxy == "http://127.0.0.1:9"
+    monkeypatch.setenv("PENSTOCK_LAB_API_KEY", "from-env")
+    monkeypatch.setenv("PENSTOCK_PROXY", "http://127.0.0.1:8")
+    provider = Catalog(config).get("lab")
+    assert isinstance(provider, OpenAICompatible)
+    assert provider.api_key == "from-env"
+    assert provider.settings.proxy == "http://127.0.0.1:8"
+
+
+def test_a_config_file_is_read_and_its_mistakes_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "penstock.toml"
+    file.write_text(
+        'default = "lab/qwen3"\nproxy = "socks5://u:canary@127.0.0.1:1"\n'
+        "[timeouts]\nidle = 60\n"
+        '[providers.lab]\ntype = "openai-compatible"\nbase_url = "http://127.0.0.1:1/v1"\n'
+        'api_key_env = "LAB_KEY"\nmodels = ["qwen3"]\ntimeouts = { total = 5 }\n'
+    )
+    monkeypatch.setenv("LAB_KEY", "sk-lab")
+    config = load(file)
+    assert "canary" not in repr(config)
+    provider = Catalog(config).get("lab")
+    assert isinstance(provider, OpenAICompatible)
+    assert provider.api_key == "sk-lab"
+    assert provider.settings.timeouts is not None
+    assert provider.settings.timeouts.total == 5
+    for line, named in [
+        ("defualt = 'x'", "defualt"),
+        ("default = 1", "default"),
+        ("[providers.lab]\nurl = 'x'", "url"),
+        ("[timeouts]\nidle = 'long'", "idle"),
+        ("x = = 1", "penstock.toml"),
+        ("proxy = 1", "proxy"),
+    ]:
+        file.write_text(line)
+        with pytest.raises(ConfigError, match=named):
+            load(file)
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
+        load(tmp_path / "nowhere.toml")

@@ -1,0 +1,75 @@
+"""The front door: one call over every provider, asynchronous and synchronous."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import penstock
+from penstock import AsyncClient, Client
+from penstock.config import Config, ProviderConfig
+from penstock.errors import ConfigError, InvalidRequest, StreamTruncated
+from penstock.events import Finish, Start, TextDelta
+
+HERE = Config()
+
+
+async def test_chat_gives_the_whole_reply() -> None:
+    reply = await AsyncClient(config=HERE).chat("Men are all alike.")
+    assert str(reply) == reply.text == "IN WHAT WAY"
+    assert reply.model == "builtin/eliza"
+
+
+async def test_stream_gives_typed_events_that_print_as_their_text() -> None:
+    stream = AsyncClient("builtin/echo", config=HERE).stream("Привет, мир")
+    events = [event async for event in stream]
+    assert [type(event) for event in events] == [Start, TextDelta, TextDelta, Finish]
+    assert "".join(map(str, events)) == "Привет, мир"
+
+
+def test_the_synchronous_client_does_the_same() -> None:
+    client = Client("builtin/echo", config=HERE)
+    assert client.chat("a b").text == "a b"
+    assert "".join(map(str, client.stream("a b", delay=0))) == "a b"
+    assert [model.id for model in client.models()] == ["builtin/eliza", "builtin/echo"]
+
+
+def test_the_package_itself_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert str(penstock.chat("Men are all alike.", "builtin/eliza")) == "IN WHAT WAY"
+    events = penstock.stream([{"role": "user", "content": "x"}], "builtin/echo")
+    assert "".join(map(str, events)) == "x"
+
+
+async def test_half_an_answer_is_never_a_reply() -> None:
+    with pytest.raises(StreamTruncated):
+        await AsyncClient("echo", config=HERE).chat("a b c", fault="cut", after=1)
+
+
+async def test_settings_of_the_client_hold_for_every_call() -> None:
+    config = Config(providers={"lab": ProviderConfig(type="openai-compatible")})
+    client = AsyncClient("lab/x", config=config, transport=None, base_url="not a url")
+    with pytest.raises(ConfigError, match="lab needs a base_url"):
+        await client.chat("a")
+
+
+@pytest.mark.parametrize(
+    ("messages", "field"),
+    [
+        ([], "messages"),
+        ([{"role": "robot", "content": "x"}], r"messages\[0\].role"),
+        ([{"role": "user", "content": 7}], r"messages\[0\].content"),
+        ({"role": "user"}, "messages"),
+        (["hello"], "messages"),
+    ],
+)
+async def test_wrong_messages_are_named(messages: object, field: str) -> None:
+    with pytest.raises(InvalidRequest, match=field):
+        await AsyncClient(config=HERE).chat(messages)  # type: ignore[arg-type]
+
+
+async def test_a_wrong_option_is_named() -> None:
+    with pytest.raises(InvalidRequest, match="temperature"):
+        await AsyncClient(config=HERE).chat("a", temperature="hot")

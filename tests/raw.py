@@ -23,7 +23,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -33,6 +33,7 @@ class Connection:
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
+        self._loop = asyncio.get_running_loop()
         self.requests: list[bytes] = []
         """Every request's raw bytes, head and body."""
         self.sent = 0
@@ -41,6 +42,10 @@ class Connection:
         """When (``time.monotonic``) the client's FIN or RST was seen."""
         self.stalled: Future[int] = Future()
         """``sent``, once the client has taken nothing for a while."""
+
+    def listen(self) -> None:
+        """Begin to read, after all."""
+        self._loop.call_soon_threadsafe(self.writer.transport.resume_reading)  # type: ignore[attr-defined]
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -131,7 +136,8 @@ class Flood(Step):
 
 
 class Upstream:
-    """The service. ``scripts`` may be a function too: request bytes -> script."""
+    """The service. ``answer``, a function from request to script, may stand in the scripts'
+    place. ``deaf``: it plays its first script without reading what it is asked."""
 
     def __init__(
         self,
@@ -139,13 +145,13 @@ class Upstream:
         answer: Callable[[bytes], Script] | None = None,
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
-        reads: bool = True,
+        deaf: bool = False,
     ) -> None:
         self.connections: list[Connection] = []
         self._scripts = list(scripts)
         self._answer = answer
         self._tls = tls
-        self._reads = reads
+        self._deaf = deaf
         self._asked: defaultdict[int, Future[Connection]] = defaultdict(Future)
         self._opened: defaultdict[int, Future[Connection]] = defaultdict(Future)
         self._listener = socket.create_server((host, 0))
@@ -195,13 +201,15 @@ class Upstream:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.transport.set_write_buffer_limits(high=0)
+        if self._tls is None:
+            writer.transport.set_write_buffer_limits(high=0)
         connection = Connection(writer)
         self.connections.append(connection)
         self._opened[len(self.connections) - 1].set_result(connection)
-        if not self._reads:
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
         answers: list[asyncio.Task[None]] = []
+        if self._deaf:
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            answers.append(asyncio.ensure_future(_play(self._scripts[0], connection)))
         received = b""
         try:
             while data := await reader.read(2**16):
@@ -293,11 +301,3 @@ def refused_port() -> int:
 async def soon(future: Future[T], within: float = 5.0) -> T:
     """What a future of the service's thread brings; far less than ``within`` is the rule."""
     return await asyncio.wait_for(asyncio.wrap_future(future), within)
-
-
-def seconds_since(start: float, future: Future[float], within: float = 5.0) -> float:
-    """As ``soon``, without a loop: how long after ``start`` it happened."""
-    return future.result(within) - start
-
-
-Value: TypeAlias = Any

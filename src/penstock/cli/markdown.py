@@ -98,7 +98,7 @@ class MarkdownScreen(Renderer):
     def _draw(self, above: Lines, below: Lines) -> None:
         """Write over what the last drawing left open, in one go, so that nothing flickers. The
         screen is never cleared: some terminals would keep a copy of it above."""
-        up = f"\x1b[{self._height}A" if self._height else ""
+        up = f"\r\x1b[{self._height}A" if self._height else ""  # ^C may stand behind the cursor
         lines = "".join(f"\x1b[K{self._encoded(line)}\n" for line in above + below)
         if not up and not lines:
             return

@@ -22,7 +22,7 @@ from msgspec import Struct
 from penstock import __version__
 from penstock.catalog import Catalog
 from penstock.errors import InvalidRequest, PenstockError, UnknownModel
-from penstock.events import SPOKEN, collect_async
+from penstock.events import SPOKEN, Event, collect_async
 from penstock.gateway.guard import check_caller
 from penstock.gateway.routes import Route, build
 from penstock.http_provider import HTTPProvider, read_whole
@@ -157,10 +157,18 @@ async def _relay(
         held, speaking = b"", False
         async with aclosing(response.chunks()) as chunks:
             async for chunk in chunks:
-                for event in decoder.feed(chunk):
-                    if not speaking and isinstance(event, SPOKEN):
-                        speaking = True
-                        response.spoken()
+                events: list[Event] = []
+                try:
+                    for event in decoder.feed(chunk):
+                        events.append(event)
+                        if not speaking and isinstance(event, SPOKEN):
+                            speaking = True
+                            response.spoken()
+                except PenstockError:
+                    if speaking:  # what came before the failure was said, and is not lost
+                        writer = encoder()
+                        yield b"".join(map(writer.encode, events))
+                    raise
                 pending = decoder.pending
                 data = held + chunk if held else chunk
                 if not speaking and len(data) < _HELD:

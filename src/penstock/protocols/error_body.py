@@ -54,7 +54,11 @@ def error_from_value(
     code = fields.get("code")
     if isinstance(code, int) and 400 <= code < 600 and not status >= 400:
         status = code
-    kind = _BY_CODE.get(str(code)) or default or errors.error_for_status(max(status, 400))
+    if status < 400 and default is not None:
+        by_status: type[errors.PenstockError] = default
+    else:
+        by_status = errors.error_for_status(max(status, 400))
+    kind = _BY_CODE.get(str(code), by_status)
     return kind(
         str(text or f"the service answered {status} without saying why"),
         status=status,

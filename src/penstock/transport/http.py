@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
 import math
 import os
 import ssl
@@ -35,6 +36,8 @@ from penstock.transport import Request, Response, Timeouts, origin
 
 _BUFFER = 2**16
 """Bytes read ahead of a slow reader before the service is made to wait (twice this)."""
+_LARGE = 2**20
+"""Bytes of a question from which it is sent piece by piece, so that the loop goes on."""
 _PROXIES = ("http", "https", "socks5", "socks5h")
 _CUT = "the connection was cut before the service ended the answer"
 _BROKEN = "the answer's HTTP framing or compression is broken"
@@ -63,7 +66,9 @@ class HTTPTransport:
             response = await session.request(
                 request.method,
                 request.url,
-                data=request.body or None,
+                data=io.BytesIO(request.body)
+                if len(request.body) > _LARGE
+                else request.body or None,
                 headers=request.headers,
                 proxy=None if socks else request.proxy or None,
                 ssl=self._ssl,
@@ -325,6 +330,10 @@ def map_error(error: Exception, request: Request) -> Exception:
             return UnexpectedAnswer(f"{where} does not speak HTTP as it should")
         case aiohttp.ClientError() | OSError():
             return ConnectionFailed(f"the connection to {where}{proxy} failed")
+        case ValueError() if urlsplit(request.url).username is not None:
+            return ConfigError(
+                "the base_url holds a user, and there is a key too; keep one of them"
+            )
         case ValueError():
             return InvalidRequest(
                 f"a header for {where} holds a forbidden character; check the key for line ends"

@@ -9,6 +9,9 @@ from penstock.providers.builtin.eliza import converse
 from penstock.providers.builtin.words import words
 from penstock.types import ChatRequest
 
+_PACE = 0.015
+"""Seconds between words: a streamed answer is seen to stream."""
+
 
 async def visit(request: ChatRequest) -> AsyncGenerator[str]:
     """DOCTOR's answer to the last user message, word by word."""
@@ -16,3 +19,4 @@ async def visit(request: ChatRequest) -> AsyncGenerator[str]:
     # In a thread: a long conversation is replayed, and the loop has other streams to carry.
     for word in words(await asyncio.to_thread(converse, turns)):
         yield word
+        await asyncio.sleep(_PACE)

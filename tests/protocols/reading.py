@@ -1,0 +1,104 @@
+"""Reading with a decoder, in pieces of any size: what came out, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from penstock.errors import PenstockError
+from penstock.events import Event, Finish, Reply, TextDelta, collect
+from penstock.protocols import Decoder, Protocol
+
+
+class Outcome(NamedTuple):
+    """What a decoder said, and the error it ended in; two are equal if a caller sees the same."""
+
+    events: tuple[Event, ...]
+    failure: tuple[type[PenstockError], str, str | None, str | None, str | None] | None
+
+    @property
+    def error(self) -> type[PenstockError] | None:
+        return self.failure[0] if self.failure else None
+
+    @property
+    def finish(self) -> Finish | None:
+        last = self.events[-1] if self.events else None
+        return last if isinstance(last, Finish) else None
+
+    @property
+    def reply(self) -> Reply:
+        return collect(self.events)
+
+    def merged(self) -> Outcome:
+        """With adjacent pieces of the same text made one, where a protocol has no pieces."""
+        return Outcome(tuple(merge(self.events)), self.failure)
+
+
+def outcome_of(events: Iterable[Event]) -> Outcome:
+    """All events until the end or the error."""
+    said: list[Event] = []
+    try:
+        said.extend(events)  # keeps what came before the error
+    except PenstockError as error:
+        return Outcome(tuple(said), _seen(error))
+    return Outcome(tuple(said), None)
+
+
+def _seen(
+    error: PenstockError,
+) -> tuple[type[PenstockError], str, str | None, str | None, str | None]:
+    return type(error), error.message, error.type, error.code, error.param
+
+
+def read(
+    source: Protocol | Decoder, pieces: Iterable[bytes] | bytes, delimited: bool = True
+) -> Outcome:
+    """What a decoder makes of a body that arrives in ``pieces``."""
+    decoder = source.decoder() if isinstance(source, Protocol) else source
+
+    def events() -> Iterator[Event]:
+        for piece in [pieces] if isinstance(pieces, bytes) else pieces:
+            yield from decoder.feed(piece)
+        yield from decoder.close(delimited)
+
+    return outcome_of(events())
+
+
+def by(data: bytes, size: int) -> Iterator[bytes]:
+    """``data`` in pieces of ``size`` bytes."""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def sliced(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
+    """``data`` cut at these places."""
+    edges = [0, *sorted(cuts), len(data)]
+    for start, end in zip(edges, edges[1:], strict=False):
+        yield data[start:end]
+
+
+def merge(events: Iterable[Event]) -> Iterator[Event]:
+    """The same events, with adjacent pieces of the same text made one."""
+    held: TextDelta | None = None
+    for event in events:
+        if held is not None and isinstance(event, TextDelta) and _continues(held, event):
+            held = replace(held, text=held.text + event.text)
+            continue
+        if held is not None:
+            yield held
+        held = event if isinstance(event, TextDelta) else None
+        if held is None:
+            yield event
+    if held is not None:
+        yield held
+
+
+def _continues(held: TextDelta, event: TextDelta) -> bool:
+    return (held.index, held.refusal, held.metadata, event.metadata) == (
+        event.index,
+        event.refusal,
+        None,
+        None,
+    )

@@ -1,0 +1,951 @@
+"""The HTTP transport on real sockets, through two providers: what ends how, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import gc
+import logging
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import textwrap
+import time
+import traceback
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import uvloop
+
+from penstock import errors
+from penstock.errors import PenstockError, StreamStalled, Timeout
+from penstock.events import Finish, TextDelta
+from penstock.http_provider import HTTPProvider
+from penstock.providers.aura import Aura
+from penstock.providers.openai_compatible import OpenAICompatible
+from penstock.transport import Request, Timeouts, origin
+from penstock.transport.http import HTTPTransport
+from penstock.types import ChatRequest, Message, TextPart
+from raw import (
+    CHUNKED,
+    DONE,
+    FIN,
+    LAST,
+    RST,
+    STAY,
+    Connection,
+    Drip,
+    Flood,
+    Gate,
+    Script,
+    Upstream,
+    chunk,
+    head,
+    refused_port,
+    say,
+    soon,
+    spoken,
+)
+
+PATIENT = Timeouts(connect=5, headers=5, first=5, idle=5, total=10)
+CANARY = "canary"
+SOON = 0.25
+"""Seconds within which the service must see that its caller has left."""
+
+Provider = type[HTTPProvider]
+PROVIDERS: tuple[Provider, ...] = (OpenAICompatible, Aura)
+
+
+async def ask(provider: Provider, url: str, **settings: Any) -> list[str]:
+    """All text chunks of an answer."""
+    given = {"base_url": url, "timeouts": PATIENT, **settings}
+    stream = provider(**given).create_async_generator("m", f"{CANARY}-question")
+    return [text async for text in stream]
+
+
+async def failure(provider: Provider, url: str, **settings: Any) -> PenstockError:
+    """The error that a call ends in."""
+    with pytest.raises(PenstockError) as caught:
+        await ask(provider, url, **settings)
+    return caught.value
+
+
+# Truth: every fault has its own end.
+
+
+@dataclass
+class Fault:
+    """What a service does, and how a call must end."""
+
+    script: Script
+    error: type[PenstockError]
+    says: str
+    providers: tuple[Provider, ...] = PROVIDERS
+    limits: dict[str, float] = field(default_factory=dict)
+
+
+TEXT, OPENAI = (Aura,), (OpenAICompatible,)
+HELLO = chunk(say("Hello"))
+ECHO = b'{"error":{"message":"Incorrect API key: canary-api-key"}}'
+
+FAULTS = {
+    "a chunked body without its last chunk": Fault(
+        [CHUNKED, HELLO, FIN], errors.StreamTruncated, "was cut before the service ended"
+    ),
+    "a body shorter than its Content-Length": Fault(
+        [head(content_length=4000), say("Hello"), FIN], errors.StreamTruncated, "was cut before"
+    ),
+    "a reset amid a chunked body": Fault(
+        [CHUNKED, HELLO, RST], errors.StreamTruncated, "was cut before the service ended"
+    ),
+    "a reset amid a body without length": Fault(
+        [head(), say("Hello"), RST], errors.StreamTruncated, "was cut before the service ended"
+    ),
+    "the end of a body without length before [DONE]": Fault(
+        [head(), say("Hello"), FIN], errors.StreamTruncated, "was cut before", OPENAI
+    ),
+    "a chunk whose size is no number": Fault(
+        [CHUNKED, HELLO, Gate(), b"zz\r\nHello", STAY], errors.MalformedStream, "HTTP framing"
+    ),
+    "text that is not compressed as it says": Fault(
+        [head(content_encoding="gzip", transfer_encoding="chunked"), HELLO, LAST],
+        errors.MalformedStream,
+        "compression is broken",
+    ),
+    "silence amid the stream": Fault(
+        [CHUNKED, HELLO, STAY],
+        errors.StreamStalled,
+        "not a byte came within 0.1 s (idle)",
+        limits={"idle": 0.1},
+    ),
+    "a drip of comments that never says anything": Fault(
+        [CHUNKED, Drip(chunk(b": ping\n\n"), 0.02)],
+        errors.StreamStalled,
+        "nothing was said within 0.1 s (first)",
+        OPENAI,
+        {"first": 0.1, "idle": 5},
+    ),
+    "a stream that never ends": Fault(
+        [CHUNKED, Drip(HELLO, 0.02)],
+        errors.StreamStalled,
+        "the answer did not end within 0.2 s (total)",
+        limits={"total": 0.2, "idle": 5},
+    ),
+    "silence before the headers": Fault(
+        [STAY], errors.Timeout, "did not answer within 0.1 s (headers)", limits={"headers": 0.1}
+    ),
+    "half a head and then silence": Fault(
+        [b"HTTP/1.1 200 OK\r\nConte", STAY], errors.Timeout, "(headers)", limits={"headers": 0.1}
+    ),
+    "silence that outlasts the first word": Fault(
+        [STAY], errors.Timeout, "did not answer within 0.1 s (first)", limits={"first": 0.1}
+    ),
+    "silence that outlasts the whole call": Fault(
+        [STAY], errors.Timeout, "did not answer within 0.1 s (total)", limits={"total": 0.1}
+    ),
+    "a connection closed without an answer": Fault(
+        [FIN], errors.ConnectionFailed, "closed the connection without an answer"
+    ),
+    "a connection reset without an answer": Fault([RST], errors.ConnectionFailed, "failed"),
+    "half a head and then the end": Fault(
+        [b"HTTP/1.1 200 OK\r\nConte", FIN], errors.ConnectionFailed, "without an answer"
+    ),
+    "another protocol's banner": Fault(
+        [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", STAY], errors.UnexpectedAnswer, "does not speak HTTP"
+    ),
+    "a header of 200 KB": Fault(
+        [head(x_filler="x" * 200_000), STAY], errors.UnexpectedAnswer, "does not speak HTTP"
+    ),
+    "a web page with 200": Fault(
+        [head(content_type="text/html", content_length=6), b"<html>"],
+        errors.UnexpectedAnswer,
+        "a web page; check its base_url",
+    ),
+    "a web page that says it is a stream": Fault(
+        [CHUNKED, chunk(b"\n <!doctype html>"), LAST],
+        errors.UnexpectedAnswer,
+        "a web page; check its base_url",
+    ),
+    "a web page with 503": Fault(
+        [head("503 Unavailable", "text/html", content_length=6), b"<html>"],
+        errors.Unavailable,
+        "503",
+    ),
+    "500 with its cause in the status text": Fault(
+        [head("500 The model gpt-9 does not exist", "text/plain", content_length=5), b"Error"],
+        errors.UnknownModel,
+        "The model gpt-9 does not exist",
+        TEXT,
+    ),
+    "401 whose message repeats the key": Fault(
+        [head("401 No", "application/json", content_length=len(ECHO)), ECHO],
+        errors.Unauthorized,
+        "",
+    ),
+    "429 with a body that never comes": Fault(
+        [head("429 Too Many", content_length=9), STAY],
+        errors.RateLimited,
+        "429",
+        limits={"idle": 0.1},
+    ),
+    "a stream that says nothing": Fault([CHUNKED, LAST], errors.EmptyStream, "try again"),
+    "an empty body": Fault([head(content_length=0)], errors.EmptyStream, "try again"),
+    "204": Fault([b"HTTP/1.1 204 No Content\r\n\r\n"], errors.EmptyStream, "try again"),
+    "an error inside the stream": Fault(
+        [CHUNKED, HELLO, chunk(b'data: {"error":{"message":"overloaded"}}\n\n'), STAY],
+        errors.StreamFailed,
+        "overloaded",
+        OPENAI,
+    ),
+    "a redirect": Fault(
+        [head("307 Moved", location="http://u:canary@elsewhere.invalid:8080/canary?k=canary")],
+        errors.Redirected,
+        "redirects to http://elsewhere.invalid:8080, which is never followed",
+    ),
+    "a redirect that says nowhere": Fault(
+        [head("302 Found", location="/canary")], errors.Redirected, "redirects to elsewhere"
+    ),
+}
+TABLE = [(name, provider) for name, fault in FAULTS.items() for provider in fault.providers]
+
+
+@pytest.mark.parametrize(("name", "provider"), TABLE)
+async def test_every_fault_ends_in_its_own_error_that_shows_no_secret(
+    name: str, provider: Provider
+) -> None:
+    fault = FAULTS[name]
+    gates = [step for step in fault.script if isinstance(step, Gate)]
+    script = [Gate() if step in gates else step for step in fault.script]
+    limits = {name: getattr(PATIENT, name) for name in PATIENT.__struct_fields__} | fault.limits
+    with Upstream(script) as upstream:
+        stream = provider(
+            base_url=f"{upstream.url}/{CANARY}",
+            api_key=f"{CANARY}-api-key",
+            headers={"X-Secret": f"{CANARY}-header"},
+            timeouts=limits,
+        ).create_async_generator("m", f"{CANARY}-question")
+        error = await end_of(stream, script)
+    assert type(error) is fault.error
+    assert fault.says in error.message
+    assert error.provider == provider.name
+    assert_no_secret(error)
+
+
+async def end_of(stream: AsyncIterator[str], script: Script) -> PenstockError:
+    """The error that a stream ends in; once it has spoken, the script's gates are opened."""
+    try:
+        async for _ in stream:
+            for step in script:
+                if isinstance(step, Gate):
+                    step.open()
+    except PenstockError as error:
+        return error
+    raise AssertionError("the stream ended clean")
+
+
+def assert_no_secret(error: BaseException) -> None:
+    """Neither what is shown of it nor what hangs behind it holds a secret or a foreign error."""
+    chain: list[BaseException] = []
+    pending: list[BaseException | None] = [error]
+    while pending:
+        found = pending.pop()
+        if found is not None and found not in chain:
+            chain.append(found)
+            pending += [found.__cause__, found.__context__]
+    foreign = ("aiohttp", "aiohttp_socks", "python_socks", "yarl", "ssl", "socket")
+    for found in chain:
+        assert CANARY not in f"{found} {found!r} {found.args} {vars(found)}"
+        assert type(found).__module__.partition(".")[0] not in foreign
+    shown = "".join(traceback.format_exception(error))
+    lines = [line for line in shown.splitlines() if not line.startswith("    ")]  # code apart
+    assert CANARY not in "\n".join(lines)
+    assert "aiohttp." not in "\n".join(line for line in lines if not line.startswith("  File"))
+
+
+async def test_a_refused_connection_says_so() -> None:
+    for provider in PROVIDERS:
+        error = await failure(provider, f"http://127.0.0.1:{refused_port()}", api_key="canary-k")
+        assert type(error) is errors.ConnectionFailed
+        assert error.message.endswith("connection refused")
+        assert_no_secret(error)
+
+
+async def test_an_unknown_name_says_so() -> None:
+    error = await failure(OpenAICompatible, "http://nobody.invalid/canary", api_key="canary-k")
+    assert type(error) is errors.ConnectionFailed
+    assert error.message == "the name of http://nobody.invalid is not known; check it"
+    assert_no_secret(error)
+
+
+async def test_a_connection_that_is_never_accepted_ends_with_connect() -> None:
+    with socket.socket() as listener, contextlib.ExitStack() as fillers:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):  # the queue is full from here on; the kernel answers nobody
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        error = await failure(OpenAICompatible, url, timeouts={"connect": 0.1}, api_key="canary-k")
+    assert type(error) is Timeout
+    assert error.message == f"no connection to {url} within 0.1 s (connect)"
+    assert_no_secret(error)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[::1", "http://127.0.0.1:99999", "ftp://x"])
+async def test_a_base_url_that_is_none_is_the_configurations_fault(url: str) -> None:
+    error = await failure(OpenAICompatible, url, api_key="canary-key")
+    assert type(error) is errors.ConfigError
+    assert "base_url" in error.message
+    assert_no_secret(error)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"api_key": "canary\nkey"}, {"headers": {"X-Secret": "canary\r\nX-Other: 1"}}]
+)
+async def test_a_line_end_in_a_header_is_refused_before_anything_is_sent(
+    settings: dict[str, Any],
+) -> None:
+    with Upstream(spoken("Hello")) as upstream:
+        error = await failure(OpenAICompatible, upstream.url, **settings)
+        assert not any(connection.requests for connection in upstream.connections)
+    assert type(error) is errors.InvalidRequest
+    assert_no_secret(error)
+
+
+async def test_a_key_beside_a_user_in_the_base_url_is_the_configurations_fault() -> None:
+    url = "http://user:canary@127.0.0.1:1"
+    error = await failure(OpenAICompatible, url, api_key="canary-key")
+    assert type(error) is errors.ConfigError
+    assert "base_url" in error.message
+    assert_no_secret(error)
+
+
+@pytest.mark.parametrize("end", [FIN, RST], ids=["FIN", "RST"])
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_stream_cut_at_any_byte_never_ends_clean(
+    provider: Provider, framing: str, end: Any
+) -> None:
+    events = say("Hello") + say("", "stop") + DONE
+    if framing == "chunked":
+        wire = CHUNKED + chunk(events[:40]) + chunk(events[40:]) + LAST
+    else:
+        wire = head(content_length=len(events)) + events
+    # The service has ended an OpenAI stream with [DONE], a bare text with the end of the body.
+    whole = wire.index(DONE) + len(DONE) if provider is OpenAICompatible else len(wire)
+    cuts = [*range(0, len(wire), 5), *range(whole - 5, len(wire) + 1)]
+    clean: list[int] = []
+    with Upstream(*[[wire[:cut], end] for cut in cuts]) as upstream:
+        for cut in cuts:
+            try:
+                await ask(provider, upstream.url)
+            except PenstockError:
+                continue
+            clean.append(cut)
+    assert set(clean) == {cut for cut in cuts if cut >= whole}
+
+
+async def test_what_follows_the_services_end_of_the_stream_is_not_waited_for() -> None:
+    said = [CHUNKED, HELLO, chunk(say("", "stop")), chunk(DONE)]
+    for after in ([STAY], [RST], [FIN], [Drip(chunk(b": ping\n\n"), 0.02)]):
+        with Upstream([*said, *after]) as upstream:
+            start = time.monotonic()
+            assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
+            assert time.monotonic() - start < 1
+
+
+async def test_bare_text_that_only_the_connection_ends_is_not_called_a_stop() -> None:
+    with Upstream([head(), b"Hello", FIN], [head(content_length=5), b"Hello"]) as upstream:
+        provider = Aura(base_url=upstream.url, timeouts=PATIENT)
+        question = ChatRequest(messages=(Message("user", (TextPart("Hi"),)),))
+        for reason in ("unknown", "stop"):
+            *_, finish = [event async for event in provider.stream(question)]
+            assert isinstance(finish, Finish)
+            assert finish.reason == reason
+
+
+async def test_early_hints_are_skipped() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" * 20
+    with Upstream([hints, *spoken("Hello")]) as upstream:
+        assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_never_followed(status: int) -> None:
+    with Upstream(spoken("stolen")) as other:
+        answer = head(f"{status} Moved", location=f"{other.url}/?k=canary", content_length=0)
+        with Upstream([answer]) as upstream:
+            error = await failure(OpenAICompatible, upstream.url, api_key="canary-key")
+        assert type(error) is errors.Redirected
+        assert error.status == status
+        assert other.url in error.message
+        assert other.connections == []
+    assert_no_secret(error)
+
+
+# TLS.
+
+
+def authority_and_context(
+    *names: str, expires: datetime.datetime | None = None
+) -> tuple[trustme.CA, ssl.SSLContext]:
+    """A certificate authority of our own, and what a service needs that it has certified."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names, not_after=expires).configure_cert(context)
+    return authority, context
+
+
+def trusting(authority: trustme.CA) -> HTTPTransport:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return HTTPTransport(ssl_context=context)
+
+
+async def test_a_certificate_of_a_trusted_authority_is_accepted() -> None:
+    authority, context = authority_and_context("127.0.0.1")
+    with Upstream(spoken("Hello"), tls=context) as upstream:
+        said = await ask(OpenAICompatible, upstream.url, transport=trusting(authority))
+    assert said == ["Hello"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expires", "trusted", "says"),
+    [
+        ("127.0.0.1", None, False, "unable to get local issuer certificate"),
+        ("other.example", None, True, "is not valid for '127.0.0.1'"),
+        ("127.0.0.1", datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), True, "has expired"),
+    ],
+    ids=["unknown authority", "another name", "expired"],
+)
+async def test_a_bad_certificate_ends_the_call_before_the_key_is_sent(
+    name: str, expires: datetime.datetime | None, trusted: bool, says: str
+) -> None:
+    authority, context = authority_and_context(name, expires=expires)
+    transport = trusting(authority) if trusted else HTTPTransport()
+    with Upstream(spoken("Hello"), tls=context) as upstream:
+        settings = {"transport": transport, "api_key": "canary-key"}
+        error = await failure(OpenAICompatible, upstream.url, **settings)
+        assert not any(connection.requests for connection in upstream.connections)
+    assert type(error) is errors.CertificateRejected
+    assert not error.retryable
+    assert says in error.message
+    assert_no_secret(error)
+
+
+async def test_tls_with_a_service_that_speaks_none_fails_plainly() -> None:
+    with Upstream([b"HTTP/1.1 400 Bad Request\r\n\r\n", FIN], deaf=True) as upstream:
+        url = upstream.url.replace("http:", "https:")
+        error = await failure(OpenAICompatible, url, api_key="canary-key")
+    assert type(error) is errors.ConnectionFailed
+    assert error.message.startswith(f"TLS with {url} failed")
+    assert_no_secret(error)
+
+
+def test_verification_cannot_be_switched_off() -> None:
+    lax = ssl.create_default_context()
+    lax.check_hostname = False
+    with pytest.raises(errors.ConfigError, match="does not verify"):
+        HTTPTransport(ssl_context=lax)
+    lax.verify_mode = ssl.CERT_NONE
+    with pytest.raises(errors.ConfigError, match="does not verify"):
+        HTTPTransport(ssl_context=lax)
+
+
+async def test_ssl_cert_file_names_further_authorities(tmp_path: Path) -> None:
+    authority, context = authority_and_context("127.0.0.1")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with Upstream(spoken("Hello"), tls=context) as upstream:
+        code = f"""
+        from penstock.providers.openai_compatible import OpenAICompatible
+        print(*OpenAICompatible(base_url={upstream.url!r}).create_completion("m", "Hi"))
+        """
+        assert run_script(code, SSL_CERT_FILE=str(tmp_path / "ca.pem")) == "Hello\n"
+
+
+# Deadlines.
+
+
+async def test_idle_counts_only_while_we_wait() -> None:
+    gate = Gate()
+    with Upstream([CHUNKED, HELLO, gate, chunk(say("again", "stop") + DONE), LAST]) as upstream:
+        limits = {"idle": 0.1, "first": 0.1}
+        stream = OpenAICompatible(base_url=upstream.url, timeouts=limits).create_async_generator(
+            "m", "Hi"
+        )
+        said = []
+        async for text in stream:
+            said.append(text)
+            if not said[1:]:
+                await asyncio.sleep(0.3)  # a slow reader
+                gate.open()
+    assert said == ["Hello", "again"]
+
+
+async def test_idle_does_not_blame_the_service_for_a_blocked_loop() -> None:
+    gate = Gate()
+    with Upstream([CHUNKED, HELLO, gate, chunk(say("again", "stop") + DONE), LAST]) as upstream:
+        stream = OpenAICompatible(
+            base_url=upstream.url, timeouts={"idle": 0.1}
+        ).create_async_generator("m", "Hi")
+        assert await anext(stream) == "Hello"
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        gate.open()
+        time.sleep(0.3)  # the bytes come in time, the loop is late
+        assert await waiting == "again"
+        assert [text async for text in stream] == []
+
+
+async def test_idle_is_kept_even_if_the_headers_took_longer() -> None:
+    gate = Gate()
+    limits = {"headers": None, "first": None, "idle": 0.1, "total": None}
+    with Upstream([gate, CHUNKED, HELLO, STAY]) as upstream:
+        asking = asyncio.ensure_future(failure(OpenAICompatible, upstream.url, timeouts=limits))
+        await soon(upstream.asked())
+        await asyncio.sleep(0.2)
+        gate.open()
+        error = await asyncio.wait_for(asking, 2)
+    assert type(error) is StreamStalled
+    assert "(idle)" in error.message
+
+
+@pytest.mark.parametrize(
+    ("script", "limit"),
+    [
+        ([STAY], "headers"),
+        ([STAY], "first"),
+        ([STAY], "total"),
+        ([CHUNKED, STAY], "first"),
+        ([CHUNKED, HELLO, STAY], "idle"),
+        ([CHUNKED, Drip(HELLO, 0.02)], "total"),
+    ],
+)
+async def test_a_deadline_is_kept_to_the_tenth_of_a_second(script: Script, limit: str) -> None:
+    with Upstream(script) as upstream:
+        start = time.monotonic()
+        error = await failure(OpenAICompatible, upstream.url, timeouts={limit: 0.2})
+        assert 0.2 <= time.monotonic() - start < 0.35
+        assert f"0.2 s ({limit})" in error.message
+        connection = await soon(upstream.opened())
+        await soon(connection.closed)
+
+
+async def test_a_deadline_is_told_even_in_a_task_that_has_outlived_a_cancellation() -> None:
+    with Upstream([STAY]) as upstream:
+
+        async def stubborn() -> PenstockError:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return await failure(OpenAICompatible, upstream.url, timeouts={"headers": 0.05})
+
+        task = asyncio.ensure_future(stubborn())
+        await asyncio.sleep(0)
+        task.cancel()
+        assert type(await task) is Timeout
+
+
+async def test_a_cancellation_at_the_deadline_stays_a_cancellation() -> None:
+    with Upstream([STAY]) as upstream:
+        asking = asyncio.ensure_future(
+            ask(OpenAICompatible, upstream.url, timeouts={"headers": 0.05})
+        )
+        await soon(upstream.asked())
+        time.sleep(0.1)  # the deadline is due, but the loop has not looked yet
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+
+# Leaving: the service sees it at once, in every phase.
+
+Stream = AsyncIterator[str]
+HELD: list[object] = []
+
+
+async def leave_by_break(open_stream: Callable[[], Stream]) -> None:
+    async for _ in open_stream():
+        break
+
+
+async def leave_a_held_stream_by_break(open_stream: Callable[[], Stream]) -> None:
+    stream = open_stream()
+    async for _ in stream:
+        break
+    HELD.append(stream)  # somebody still holds it
+
+
+async def leave_by_aclose(open_stream: Callable[[], Any]) -> None:
+    stream = open_stream()
+    await anext(stream)
+    await stream.aclose()
+
+
+async def leave_by_aclose_in_the_loop(open_stream: Callable[[], Any]) -> None:
+    stream = open_stream()
+    async for _ in stream:
+        await stream.aclose()
+
+
+async def leave_by_async_with(open_stream: Callable[[], Any]) -> None:
+    async with open_stream() as stream:
+        await anext(stream)
+
+
+async def leave_by_an_exception(open_stream: Callable[[], Stream]) -> None:
+    with contextlib.suppress(KeyError):
+        async for _ in open_stream():
+            raise KeyError
+
+
+async def leave_by_forgetting(open_stream: Callable[[], Stream]) -> None:
+    stream = open_stream()
+    await anext(stream)
+    del stream
+
+
+async def leave_by_cancelling_the_reader(open_stream: Callable[[], Stream]) -> None:
+    spoke = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in open_stream():
+            spoke.set()
+
+    task = asyncio.ensure_future(read())
+    await spoke.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def leave_by_wait_for(open_stream: Callable[[], Stream]) -> None:
+    stream = open_stream()
+    await anext(stream)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(stream), 0.02)
+
+
+WAYS: tuple[Callable[[Callable[[], Any]], Awaitable[None]], ...] = (
+    leave_by_break,
+    leave_a_held_stream_by_break,
+    leave_by_aclose,
+    leave_by_aclose_in_the_loop,
+    leave_by_async_with,
+    leave_by_an_exception,
+    leave_by_forgetting,
+    leave_by_cancelling_the_reader,
+    leave_by_wait_for,
+)
+
+
+async def latency(connection: Connection, left: float) -> float:
+    """Seconds from leaving until the service saw the socket close; never more than ``SOON``."""
+    seconds = await soon(connection.closed) - left
+    assert seconds < SOON
+    return seconds
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+async def test_whoever_leaves_a_silent_stream_closes_its_connection(
+    way: Callable[[Callable[[], Any]], Awaitable[None]],
+    tls: bool,
+    record_property: Callable[[str, object], None],
+) -> None:
+    authority, context = authority_and_context("127.0.0.1")
+    with Upstream([CHUNKED, HELLO, STAY], tls=context if tls else None) as upstream:
+        provider = OpenAICompatible(base_url=upstream.url, transport=trusting(authority))
+        await way(lambda: provider.create_async_generator("m", "Hi"))
+        record_property("seconds", await latency(upstream.connections[0], time.monotonic()))
+
+
+@pytest.mark.parametrize("script", [[STAY], [b"HTTP/1.1 200 OK\r\n", STAY], [CHUNKED, STAY]])
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_whoever_leaves_before_the_first_word_closes_its_connection(
+    provider: Provider, script: Script
+) -> None:
+    with Upstream(script) as upstream:
+        asking = asyncio.ensure_future(ask(provider, upstream.url))
+        connection = await soon(upstream.asked())
+        await asyncio.sleep(0.02)
+        asking.cancel()
+        left = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await latency(connection, left)
+
+
+async def test_whoever_leaves_while_the_connection_is_made_leaves_nothing_behind() -> None:
+    with Upstream([STAY]) as upstream:  # it never answers the TLS handshake
+        url = upstream.url.replace("http:", "https:")
+        asking = asyncio.ensure_future(ask(OpenAICompatible, url))
+        connection = await soon(upstream.opened())
+        asking.cancel()
+        left = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await latency(connection, left)
+
+
+async def test_a_question_too_long_for_a_deaf_service_is_let_go_of() -> None:
+    with Upstream([CHUNKED, HELLO, STAY], deaf=True) as upstream:
+        provider = OpenAICompatible(base_url=upstream.url, timeouts=PATIENT)
+        stream = provider.create_async_generator("m", "x" * 2**24)
+        assert await anext(stream) == "Hello"
+        await stream.aclose()
+        upstream.connections[0].listen()
+        await latency(upstream.connections[0], time.monotonic())
+        assert sum(map(len, upstream.connections[0].requests)) == 0
+
+
+async def test_a_question_too_long_for_a_deaf_service_can_be_given_up() -> None:
+    with Upstream([STAY], deaf=True) as upstream:
+        limits = {"headers": 0.1}
+        stream = OpenAICompatible(base_url=upstream.url).create_async_generator(
+            "m", "x" * 2**24, timeouts=limits
+        )
+        assert type(await end_of(stream, [])) is Timeout
+        upstream.connections[0].listen()
+        await latency(upstream.connections[0], time.monotonic())
+        assert upstream.connections[0].requests == []
+
+
+async def test_a_slow_reader_makes_the_service_wait() -> None:
+    with Upstream([CHUNKED, Flood(chunk(say("x" * 1000)))]) as upstream:
+        provider = OpenAICompatible(base_url=upstream.url, timeouts={"idle": 0.1})
+        stream = provider.create_async_generator("m", "Hi")
+        await anext(stream)
+        connection = upstream.connections[0]
+        sent = await soon(connection.stalled)  # it has been waiting for longer than `idle`
+        assert sent < 2**24
+        for _ in range(2 * sent // 1000):  # and it goes on once somebody reads
+            await anext(stream)
+        assert connection.sent > sent
+        await stream.aclose()
+        await latency(connection, time.monotonic())
+
+
+# Pooling: connections are used again, by the loop that opened them.
+
+
+async def test_a_second_call_uses_the_same_connection() -> None:
+    with Upstream(spoken("Hello")) as upstream:
+        for _ in range(3):
+            assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
+        assert [len(connection.requests) for connection in upstream.connections] == [3]
+
+
+async def test_a_refused_call_leaves_its_connection_usable() -> None:
+    refusal = [head("429 Too Many Requests", "application/json", content_length=2), b"{}"]
+    with Upstream(refusal, spoken("Hello")) as upstream:
+        await failure(OpenAICompatible, upstream.url)
+        assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
+        assert len(upstream.connections) == 1
+
+
+async def test_a_stream_that_was_left_is_never_used_again() -> None:
+    with Upstream([CHUNKED, HELLO, STAY], spoken("three")) as upstream:
+        async for _ in OpenAICompatible(base_url=upstream.url).create_async_generator("m", "Hi"):
+            break
+        assert await ask(OpenAICompatible, upstream.url) == ["three"]
+        assert len(upstream.connections) == 2
+
+
+async def test_a_pooled_connection_may_be_lost_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gate = Gate()
+    caplog.set_level(logging.DEBUG)
+    with Upstream([*spoken("Hello"), gate, RST], spoken("again")) as upstream:
+        assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
+        gate.open()
+        await soon(upstream.connections[0].closed)
+        await asyncio.sleep(0.01)
+        gc.collect()
+        assert await ask(OpenAICompatible, upstream.url) == ["again"]
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+async def test_no_cookie_is_kept() -> None:
+    events = say("Hello", "stop") + DONE
+    answer = [head(set_cookie="session=canary; Path=/", content_length=len(events)), events]
+    with Upstream(answer) as upstream:
+        await ask(OpenAICompatible, upstream.url)
+        await ask(OpenAICompatible, upstream.url)
+        assert b"cookie" not in upstream.connections[0].requests[1].lower()
+
+
+async def test_a_request_holds_the_headers_that_were_asked_for_and_no_other() -> None:
+    with Upstream(spoken("Hello")) as upstream:
+        settings = {"api_key": "k", "headers": {"user-agent": "mine", "AUTHORIZATION": "Basic x"}}
+        await ask(OpenAICompatible, f"{upstream.url}/v1/", **settings)
+        request = upstream.connections[0].requests[0]
+    lines = request.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert lines[0] == b"POST /v1/chat/completions HTTP/1.1"
+    headers = sorted(line.partition(b":")[0].lower().decode() for line in lines[1:])
+    assert headers == [
+        *("accept", "accept-encoding", "authorization", "content-length"),
+        *("content-type", "host", "user-agent"),
+    ]
+    assert b"\r\nuser-agent: mine\r\n" in request
+    assert b"\r\nAUTHORIZATION: Basic x\r\n" in request
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_every_event_loop_has_connections_of_its_own(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
+    async def main(url: str) -> list[str]:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        await ask(OpenAICompatible, url)
+        return await ask(OpenAICompatible, url)
+
+    with Upstream(spoken("Hello")) as upstream:
+        for n in range(3):
+            with asyncio.Runner(loop_factory=factory) as runner:
+                assert runner.run(main(upstream.url)) == ["Hello"]
+            upstream.connections[n].closed.result(SOON)  # closed with its loop
+        assert [len(connection.requests) for connection in upstream.connections] == [2, 2, 2]
+    gc.collect()
+    assert [loop() for loop in loops] == [None, None, None]  # and forgotten with it
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_loop_that_was_closed_in_the_old_way_is_forgotten_too() -> None:
+    with Upstream(spoken("Hello")) as upstream:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(ask(OpenAICompatible, upstream.url))
+        loop.close()
+        gone = weakref.ref(loop)
+        del loop
+        asyncio.run(ask(OpenAICompatible, upstream.url))
+        gc.collect()
+        assert gone() is None
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_under_uvloop_too_whoever_leaves_closes_the_connection(
+    way: Callable[[Callable[[], Any]], Awaitable[None]],
+) -> None:
+    async def main(upstream: Upstream) -> None:
+        provider = OpenAICompatible(base_url=upstream.url)
+        await way(lambda: provider.create_async_generator("m", "Hi"))
+        await latency(upstream.connections[0], time.monotonic())
+
+    with (
+        Upstream([CHUNKED, HELLO, STAY]) as upstream,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(main(upstream))
+
+
+@pytest.mark.parametrize("name", [name for name, provider in TABLE if provider is Aura])
+def test_under_uvloop_too_every_fault_ends_in_its_own_error(name: str) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_every_fault_ends_in_its_own_error_that_shows_no_secret(name, Aura))
+
+
+def run_script(code: str, *options: str, **environment: str) -> str:
+    """What a fresh interpreter prints, with warnings as errors and nothing on stderr."""
+    quiet = "import logging; logging.getLogger('asyncio').setLevel('ERROR')\n"  # slow is no error
+    code = quiet + textwrap.dedent(code)
+    command = [sys.executable, "-W", "error", "-X", "dev", *options, "-c", code]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    return done.stdout
+
+
+SCRIPT = """
+import asyncio, sys
+from penstock.providers.openai_compatible import OpenAICompatible
+
+async def main(end):
+    provider = OpenAICompatible(base_url=sys.argv[1])
+    print(await provider.create_async("m", "Hi"))
+    if end == "break":
+        async for text in provider.create_async_generator("m", "Hi"):
+            break
+    elif end == "hold":
+        stream = provider.create_async_generator("m", "Hi")
+        await anext(stream)
+        globals()["kept"] = stream
+    elif end == "forget":
+        task = asyncio.ensure_future(anext(provider.create_async_generator("m", "Hi")))
+        await asyncio.sleep(0.01)
+    print(end)
+
+for end in ("read", "break", "hold", "forget"):
+    RUN(main(end))
+"""
+
+
+@pytest.mark.parametrize("run", ["asyncio.run", "__import__('uvloop').run"])
+def test_a_script_ends_without_a_warning_wherever_it_left_its_streams(run: str) -> None:
+    whole = spoken("Hello")
+    cut: Script = [CHUNKED, HELLO, STAY]
+    with Upstream(whole, whole, cut, whole, cut, whole, cut, cut) as upstream:
+        command = SCRIPT.replace("RUN", run).replace("sys.argv[1]", repr(upstream.url))
+        said = run_script(command)
+        for connection in upstream.connections:
+            connection.closed.result(SOON)
+    assert said.split() == ["Hello", "read", "Hello", "break", "Hello", "hold", "Hello", "forget"]
+
+
+# What may stand in a message.
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://api.example.com/v1?key=canary", "https://api.example.com"),
+        ("http://user:canary@host:8080/canary", "http://host:8080"),
+        ("http://[::1]:8080/", "http://[::1]:8080"),
+        ("socks5h://user:canary@proxy:1080", "socks5h://proxy:1080"),
+        ("/canary", ""),
+        ("user:canary@host:8080", ""),
+        ("http://user:canary?@host", ""),
+        ("http://[canary", ""),
+        ("", ""),
+    ],
+)
+def test_only_scheme_host_and_port_of_a_url_are_shown(url: str, shown: str) -> None:
+    assert origin(url) == shown
+
+
+def test_a_request_shows_neither_headers_nor_body_nor_proxy() -> None:
+    request = Request(
+        "POST",
+        "http://user:canary@host/canary",
+        {"Authorization": "Bearer canary"},
+        b"canary",
+        "http://user:canary@proxy:1",
+    )
+    assert repr(request) == "Request(POST http://host)"
+
+
+async def test_reading_on_gives_events_not_only_text() -> None:
+    with Upstream(spoken("Hello")) as upstream:
+        question = ChatRequest(model="m", messages=(Message("user", (TextPart("Hi"),)),))
+        events = [e async for e in OpenAICompatible(base_url=upstream.url).stream(question)]
+    assert [e.text for e in events if isinstance(e, TextDelta)] == ["Hello"]
+    assert isinstance(events[-1], Finish)

@@ -1,6 +1,6 @@
 """A plain aiohttp relay with no logic: what the gateway is measured against.
 
-    python benchmarks/relay.py --port 8082 --upstream http://127.0.0.1:8081
+python benchmarks/relay.py --port 8082 --upstream http://127.0.0.1:8081
 """
 
 import argparse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -75,7 +76,7 @@ def by(data: bytes, size: int) -> Iterator[bytes]:
 def sliced(data: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
     """``data`` cut at these places."""
     edges = [0, *sorted(cuts), len(data)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         yield data[start:end]
 
 

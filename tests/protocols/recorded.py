@@ -26,7 +26,7 @@ def root() -> Path:
     given = os.environ.get("PENSTOCK_CORPUS")
     place = Path(given) if given else _BESIDE
     if not (place / "corpus.py").exists():
-        reason = f"NOTHING RECORDED WAS COMPARED: no corpus at {place}; set PENSTOCK_CORPUS to its folder"
+        reason = f"NOTHING RECORDED WAS COMPARED: no corpus at {place}; set PENSTOCK_CORPUS"
         if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason, allow_module_level=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from hypothesis import strategies as st
 
@@ -44,7 +44,13 @@ AWKWARD = (
 texts = st.one_of(st.sampled_from(AWKWARD), st.text(min_size=1, max_size=12))
 words = st.text(min_size=1, max_size=8)
 values: st.SearchStrategy[Any] = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), texts),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        texts,
+    ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=6), inner, max_size=3)
     ),
@@ -60,12 +66,12 @@ usages = st.builds(
     cached_input=st.none() | st.integers(0, 2**40),
     cache_write=st.none() | st.integers(0, 2**40),
     reasoning=st.none() | st.integers(0, 2**40),
-    provenance=st.sampled_from(Provenance.__args__),
+    provenance=st.sampled_from(get_args(Provenance)),
     metadata=st.sampled_from(
         [
             None,
             {NAME: {"queue_time": 0.25}},
-            {NAME: {"prompt_tokens_details": {"audio_tokens": 0}, "cost": None or "0.1"}},
+            {NAME: {"prompt_tokens_details": {"audio_tokens": 0}, "cost": "0.1"}},
             {NAME: {"prompt_cache_hit_tokens": "many", "cost_details": {"upstream": None}}},
         ]
     ),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import (
@@ -15,6 +15,7 @@ from penstock.errors import (
     PenstockError,
     StreamFailed,
     StreamTruncated,
+    UnexpectedAnswer,
 )
 from penstock.events import (
     Event,
@@ -24,26 +25,29 @@ from penstock.events import (
     TextDelta,
     ToolCallDelta,
     ToolCallStart,
+    collect,
 )
-from penstock.protocols import Protocol
+from penstock.protocols import Protocol, json
 from penstock.protocols.chatbot_ui import ChatbotUI
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.types import ChatRequest, Usage
 from protocols.reading import Outcome, by, merge, read, sliced
-from protocols.strategies import AWKWARD, NAME, chats, framings, texts
+from protocols.strategies import AWKWARD, chats, framings, texts
 
 ASKED = ChatRequest(model="m", extra={"stream_options": {"include_usage": True}})
 PROTOCOLS: list[Protocol] = [OpenAIChat(), ChatbotUI()]
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: str(p.name))
+FIELD = re.compile(rb"^data: ", re.MULTILINE)
 FRAMES: dict[str, Callable[[bytes], bytes]] = {
     "LF": lambda stream: stream,
     "CRLF": lambda stream: stream.replace(b"\n", b"\r\n"),
     "CR": lambda stream: stream.replace(b"\n", b"\r"),
     "a byte order mark": lambda stream: b"\xef\xbb\xbf" + stream,
-    "comments": lambda stream: stream.replace(b"data:", b": still here\n\n: yes\ndata:"),
-    "no space": lambda stream: stream.replace(b"data: ", b"data:"),
+    "comments": lambda stream: FIELD.sub(b": still here\n\n: yes\ndata: ", stream),
+    "no space": lambda stream: FIELD.sub(b"data:", stream),
     "several data lines": lambda stream: stream.replace(b',"choices"', b'\ndata: ,"choices"'),
-    "other fields": lambda stream: stream.replace(b"data: ", b"event: x\nid: 7\ndata: "),
+    "other fields": lambda stream: FIELD.sub(b"event: x\nid: 7\nhello\ndata: ", stream),
+    "indented": lambda stream: FIELD.sub(b"  data: ", stream),
     "no last blank line": lambda stream: stream.removesuffix(b"\n"),
     "no last line end": lambda stream: stream.removesuffix(b"\n\n"),
 }
@@ -169,14 +173,14 @@ def test_what_bare_text_can_say_of_a_chat_it_says(events: tuple[Event, ...]) -> 
 
 def ends(body: bytes) -> Iterator[tuple[int, int]]:
     """Where the payload of each event begins and ends (after ``data:``, before the line end)."""
-    for match in re.finditer(rb"data:([^\r\n]*)", body):
+    for match in re.finditer(rb"(?:^|[\r\n])data:([^\r\n]*)", body):
         yield match.span(1)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"], ids=["LF", "CR", "CRLF"])
 def test_a_cut_before_done_is_an_error_if_the_body_has_no_end_of_its_own(end: bytes) -> None:
     body = sample(OpenAIChat()).replace(b"\n", end)
-    done = body.index(b"data: [DONE]") + len("data: [DONE]")
+    done = body.rindex(b"[DONE]") + len("[DONE]")
     for cut in range(len(body) + 1):
         outcome = read(OpenAIChat(), body[:cut], delimited=False)
         check_cut(outcome, whole=cut >= done)
@@ -202,23 +206,22 @@ def check_cut(outcome: Outcome, whole: bool) -> None:
         assert outcome.finish
         assert outcome.finish.reason == "tool_calls"
     else:
-        assert outcome.error is (StreamTruncated if outcome.events else EmptyStream)
+        assert outcome.error is StreamTruncated or (outcome.error, outcome.events) == (
+            EmptyStream,
+            (),
+        )
         assert outcome.events == EVERYTHING[: len(outcome.events)]
         assert not outcome.finish
 
 
 def test_a_whole_answer_that_was_cut_is_an_error() -> None:
-    reply = Outcome(EVERYTHING, None).reply
-    body = OpenAIChat().encode_response(reply)
-    from penstock.protocols import json
-
-    raw = json.encode(body)
-    for cut in range(len(raw)):
-        for delimited in (True, False):
-            outcome = read(OpenAIChat(), by(raw[:cut], 50), delimited)
-            assert outcome == Outcome((), outcome.failure)
-            assert outcome.error
-    assert read(OpenAIChat(), raw).finish
+    body = json.encode(OpenAIChat().encode_response(collect(EVERYTHING)))
+    for delimited in (True, False):
+        assert read(OpenAIChat(), body, delimited).finish
+        for cut in range(len(body)):
+            outcome = read(OpenAIChat(), by(body[:cut], 50), delimited)
+            assert outcome.events == ()
+            assert outcome.error in (EmptyStream, StreamTruncated, UnexpectedAnswer)
 
 
 @pytest.mark.parametrize("delimited", [True, False])
@@ -227,8 +230,7 @@ def test_bare_text_cut_inside_a_character_is_an_error(delimited: bool) -> None:
     for cut in range(1, len(body) + 1):
         outcome = read(ChatbotUI(), by(body[:cut], 7), delimited).merged()
         text = body[:cut].decode(errors="ignore")
-        said = [] if not text.strip("\ufeff \n") and outcome.error else text
-        assert outcome.reply.text == "".join(said) or outcome.error
+        assert outcome.reply.text == text
         if text.encode() == body[:cut]:
             assert outcome.finish
             # Without an end of its own a body that was cut looks like a whole one: not "stop".
@@ -267,7 +269,7 @@ def test_after_an_error_a_stream_never_ends_well(protocol: Protocol) -> None:
 @each_protocol
 def test_a_reader_who_leaves_half_way_is_never_told_that_all_was_said(protocol: Protocol) -> None:
     decoder = protocol.decoder()
-    assert next(iter(decoder.feed(sample(protocol))))
+    assert isinstance(next(iter(decoder.feed(sample(protocol)))), Start)
     outcome = read(decoder, b"")
     assert not (outcome.finish and isinstance(protocol, OpenAIChat))
 
@@ -290,14 +292,6 @@ def test_an_error_amid_a_stream_never_reads_as_its_end(protocol: Protocol) -> No
 def test_each_decoder_has_its_own_state(protocol: Protocol) -> None:
     body = sample(protocol)
     one, other = protocol.decoder(), protocol.decoder()
-    fed = [(list(one.feed(piece)), list(other.feed(piece))) for piece in by(body, 11)]
-    assert all(mine == yours for mine, yours in fed)
-    assert list(one.close()) == list(other.close()) != []
-
-
-@each_protocol
-@pytest.mark.slow
-@settings(max_examples=10)
-@given(st.integers(0, 2**32))
-def test_bytes_may_come_one_by_one_for_long(protocol: Protocol, seed: int) -> None:
-    """TODO"""
+    for piece in by(body, 11):
+        assert list(one.feed(piece)) == list(other.feed(piece))
+    assert list(one.close()) == list(other.close())

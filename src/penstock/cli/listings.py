@@ -45,8 +45,8 @@ def run(args: Namespace) -> None:
 
 def _list_providers(catalog: Catalog, as_json: bool) -> None:
     lines = [line for name in catalog.names() if (line := _line(catalog, name))]
-    model, why = catalog.explain_default()
     if as_json:
+        model, why = catalog.explain_default()
         _print_json({"default": {"model": model, "why": why}, "providers": lines})
         return
     rows = [[i.name, "yes" if i.configured else "no", i.key or "-", i.url, i.about] for i in lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import shlex
@@ -40,10 +41,19 @@ async def _serve(args: Namespace) -> None:
     async with listen(Gateway(catalog), host, port) as address:
         url = _url(*address)
         _introduce(url, catalog, model)
+        _settle()
         greeting = asyncio.ensure_future(hello(url, model) if args.hello else asyncio.sleep(0))
         await stop.wait()
         greeting.cancel()
         note("penstock: stopping; answers under way may end; once more stops at once")
+
+
+def _settle() -> None:
+    """What is loaded by now stays; what a request leaves behind is hardly ever cyclic, so the
+    collector need not look for it every 700 objects (a tenth of a call's time)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def _stop_on_signals() -> asyncio.Event:

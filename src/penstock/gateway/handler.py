@@ -191,8 +191,9 @@ async def _relay(
 async def _relay_whole(provider: HTTPProvider, body: bytes) -> Answer:
     async with provider.open(body, stream=False) as response:
         answer = await read_whole(response)
-    for _ in provider.protocol.decode_response(answer):
-        pass  # read for the error that a 200 may hold
+    for event in provider.protocol.decode_response(answer):  # raises the error that a 200 may hold
+        if isinstance(event, SPOKEN):
+            break
     return Answer(200, {"Content-Type": _JSON}, answer)
 
 

@@ -66,9 +66,7 @@ class HTTPTransport:
             response = await session.request(
                 request.method,
                 request.url,
-                data=io.BytesIO(request.body)
-                if len(request.body) > _LARGE
-                else request.body or None,
+                data=_data(request.body),
                 headers=request.headers,
                 proxy=None if socks else request.proxy or None,
                 ssl=self._ssl,
@@ -90,6 +88,10 @@ class HTTPTransport:
             response.close()
             failed = [_proxy_refused(407, request)]
         raise failed.pop()  # out here, so that aiohttp's error, full of headers, is not its context
+
+
+def _data(body: bytes) -> bytes | io.BytesIO | None:
+    return io.BytesIO(body) if len(body) > _LARGE else body or None
 
 
 @functools.cache
@@ -331,9 +333,7 @@ def map_error(error: Exception, request: Request) -> Exception:
         case aiohttp.ClientError() | OSError():
             return ConnectionFailed(f"the connection to {where}{proxy} failed")
         case ValueError() if urlsplit(request.url).username is not None:
-            return ConfigError(
-                "the base_url holds a user, and there is a key too; keep one of them"
-            )
+            return ConfigError("the base_url holds a user beside the key; keep one of the two")
         case ValueError():
             return InvalidRequest(
                 f"a header for {where} holds a forbidden character; check the key for line ends"

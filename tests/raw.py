@@ -21,19 +21,17 @@ import struct
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Self, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
 
-class Connection:
+class Connection(asyncio.Protocol):
     """One connection as the service sees it."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self.writer = writer
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, upstream: Upstream) -> None:
         self.requests: list[bytes] = []
         """Every request's raw bytes, head and body."""
         self.sent = 0
@@ -42,21 +40,64 @@ class Connection:
         """When (``time.monotonic``) the client's FIN or RST was seen."""
         self.stalled: Future[int] = Future()
         """``sent``, once the client has taken nothing for a while."""
+        self.transport: asyncio.Transport
+        self._upstream = upstream
+        self._loop = asyncio.get_running_loop()
+        self._received = b""
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._playing: list[asyncio.Task[None]] = []
 
     def listen(self) -> None:
         """Begin to read, after all."""
-        self._loop.call_soon_threadsafe(self.writer.transport.resume_reading)  # type: ignore[attr-defined]
+        self._loop.call_soon_threadsafe(self.transport.resume_reading)
+
+    def play(self, script: Script) -> None:
+        self._playing.append(asyncio.ensure_future(_play(script, self)))
 
     async def send(self, data: bytes) -> None:
-        self.writer.write(data)
+        self.transport.write(data)
         try:
             async with asyncio.timeout(0.2):
-                await self.writer.drain()
+                await self._writable.wait()
         except TimeoutError:
             if not self.stalled.done():
                 self.stalled.set_result(self.sent)
-            await self.writer.drain()
+            await self._writable.wait()
         self.sent += len(data)
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._upstream.welcome(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while size := _request_size(self._received):
+            request, self._received = self._received[:size], self._received[size:]
+            self.requests.append(request)
+            self._upstream.answer(self, request)
+
+    def eof_received(self) -> None:
+        self._note_end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._note_end()
+        self._upstream.lost(self)
+
+    def _note_end(self) -> None:
+        if not self.closed.done():
+            self.closed.set_result(time.monotonic())
+        for task in self._playing:
+            task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
 
 
 class Step:
@@ -80,19 +121,19 @@ class _Fin(Step):
     """The ordinary end of a connection."""
 
     async def play(self, connection: Connection) -> None:
-        if connection.writer.can_write_eof():
-            connection.writer.write_eof()
+        if connection.transport.can_write_eof():
+            connection.transport.write_eof()
         else:  # TLS
-            connection.writer.close()
+            connection.transport.close()
 
 
 class _Rst(Step):
     """The rude end of a connection."""
 
     async def play(self, connection: Connection) -> None:
-        sock: socket.socket = connection.writer.get_extra_info("socket")
+        sock: socket.socket = connection.transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.writer.transport.abort()
+        connection.transport.abort()
 
 
 STAY, FIN, RST = _Stay(), _Fin(), _Rst()
@@ -136,34 +177,31 @@ class Flood(Step):
 
 
 class Upstream:
-    """The service. ``answer``, a function from request to script, may stand in the scripts'
-    place. ``deaf``: it plays its first script without reading what it is asked."""
+    """The service. ``deaf``: it plays its first script without reading what it is asked."""
 
     def __init__(
         self,
         *scripts: Script,
-        answer: Callable[[bytes], Script] | None = None,
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
         deaf: bool = False,
     ) -> None:
         self.connections: list[Connection] = []
         self._scripts = list(scripts)
-        self._answer = answer
         self._tls = tls
         self._deaf = deaf
         self._asked: defaultdict[int, Future[Connection]] = defaultdict(Future)
         self._opened: defaultdict[int, Future[Connection]] = defaultdict(Future)
+        self._answered = 0
+        self._open: set[Connection] = set()
         self._listener = socket.create_server((host, 0))
         # Small buffers, so that a slow client is felt soon.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
-        self._count = 0
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="upstream")
 
     def asked(self, n: int = 0) -> Future[Connection]:
@@ -187,56 +225,38 @@ class Upstream:
             runner.run(self._main())
 
     async def _main(self) -> None:
-        server = await asyncio.start_server(self._accept, sock=self._listener, ssl=self._tls)
+        server = await self._loop.create_server(
+            lambda: Connection(self), sock=self._listener, ssl=self._tls
+        )
         await self._stop.wait()
+        for _ in range(10):  # whoever was just being let in
+            await asyncio.sleep(0)
         server.close()
-        for connection in self.connections:
-            connection.writer.transport.abort()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._open:
+            for connection in self._open:
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._stop.is_set():
-            writer.transport.abort()
-            return
-        task = asyncio.ensure_future(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    # What connections call.
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._tls is None:
-            writer.transport.set_write_buffer_limits(high=0)
-        connection = Connection(writer)
+    def welcome(self, connection: Connection) -> None:
+        self._open.add(connection)
         self.connections.append(connection)
         self._opened[len(self.connections) - 1].set_result(connection)
-        answers: list[asyncio.Task[None]] = []
+        if self._tls is None:
+            connection.transport.set_write_buffer_limits(high=0)
         if self._deaf:
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
-            answers.append(asyncio.ensure_future(_play(self._scripts[0], connection)))
-        received = b""
-        try:
-            while data := await reader.read(2**16):
-                received += data
-                while size := _request_size(received):
-                    connection.requests.append(received[:size])
-                    script = self._next_script(received[:size])
-                    received = received[size:]
-                    answers.append(asyncio.ensure_future(_play(script, connection)))
-                    self._asked[self._count].set_result(connection)
-                    self._count += 1
-        except OSError:
-            pass
-        finally:
-            connection.closed.set_result(time.monotonic())
-            for answer in answers:
-                answer.cancel()
-            await asyncio.gather(*answers, return_exceptions=True)
-            writer.close()
+            connection.transport.pause_reading()
+            connection.play(self._scripts[0])
 
-    def _next_script(self, request: bytes) -> Script:
-        if self._answer is not None:
-            return self._answer(request)
-        return self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+    def answer(self, connection: Connection, request: bytes) -> None:
+        script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+        connection.play(script)
+        self._asked[self._answered].set_result(connection)
+        self._answered += 1
+
+    def lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
 
 
 async def _play(script: Script, connection: Connection) -> None:

@@ -216,9 +216,34 @@ def test_a_config_file_is_read_and_its_mistakes_are_named(
         ("[timeouts]\nidle = 'long'", "idle"),
         ("x = = 1", "penstock.toml"),
         ("proxy = 1", "proxy"),
+        ("folder = 'x'", "folder"),
     ]:
         file.write_text(line)
         with pytest.raises(ConfigError, match=named):
             load(file)
     with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         load(tmp_path / "nowhere.toml")
+
+
+def test_a_vendors_own_key_is_sent_to_the_vendor_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
+    assert OpenAI().api_key == "sk-canary"
+    assert OpenAI(base_url="http://127.0.0.1:1/v1").api_key == ""
+    assert OpenAI(base_url="http://127.0.0.1:1/v1", api_key="sk-own").api_key == "sk-own"
+
+
+def test_a_relative_folder_of_the_environment_starts_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "my_shout.py").write_text(SHOUT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PENSTOCK_PROVIDERS", "mine")
+    assert "my-shout" in Catalog(Config(folder=Path("/"))).names()
+
+
+def test_every_provider_with_a_key_variable_can_be_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-test")
+    assert Catalog(Config()).default().startswith("groq/")

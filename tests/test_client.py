@@ -11,6 +11,7 @@ from penstock import AsyncClient, Client
 from penstock.config import Config, ProviderConfig
 from penstock.errors import ConfigError, InvalidRequest, StreamTruncated
 from penstock.events import Finish, Start, TextDelta
+from penstock.types import Messages
 
 HERE = Config()
 
@@ -73,3 +74,17 @@ async def test_wrong_messages_are_named(messages: object, field: str) -> None:
 async def test_a_wrong_option_is_named() -> None:
     with pytest.raises(InvalidRequest, match="temperature"):
         await AsyncClient(config=HERE).chat("a", temperature="hot")
+
+
+async def test_a_replys_message_goes_back_into_the_conversation() -> None:
+    client = AsyncClient(config=HERE)
+    first = {"role": "user", "content": "My boyfriend made me come here."}
+    reply = await client.chat([first])
+    turns: Messages = [first, reply.message, {"role": "user", "content": "Bullies."}]
+    assert (await client.chat(turns)).text
+
+
+async def test_an_error_says_who_failed() -> None:
+    with pytest.raises(StreamTruncated) as caught:
+        await AsyncClient(config=HERE).chat("a b c", "echo", fault="cut", after=1)
+    assert caught.value.provider == "builtin"

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+"""The version of this package."""
 
 if TYPE_CHECKING:
     from penstock.catalog import Catalog as Catalog

@@ -7,6 +7,7 @@ call works anywhere: in a script, in any thread, and inside a running loop, as i
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import queue
 import threading
@@ -21,15 +22,29 @@ _AHEAD = 64
 """Items that the loop may read ahead of a slow caller."""
 
 
+_PARTING = 1.0
+"""Seconds that the end of the process may take to close connections."""
+
+
 class _Background(threading.Thread):
     """The thread and its loop."""
 
     def __init__(self) -> None:
         super().__init__(name="penstock", daemon=True)
         self.loop = asyncio.new_event_loop()
+        self._leave = asyncio.Event()
 
     def run(self) -> None:
-        self.loop.run_forever()
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._stay())
+
+    async def _stay(self) -> None:
+        await self._leave.wait()
+
+    def stop(self) -> None:
+        """Cut every stream and close every connection."""
+        self.loop.call_soon_threadsafe(self._leave.set)
+        self.join(_PARTING)
 
 
 _lock = threading.Lock()
@@ -45,6 +60,15 @@ def _running() -> _Background:
             background.start()
             _background = background
         return _background
+
+
+@atexit.register
+def _stop() -> None:
+    global _background
+    with _lock:
+        background, _background = _background, None
+    if background is not None:
+        background.stop()
 
 
 def _start_afresh() -> None:

@@ -55,10 +55,10 @@ class Catalog:
         return sorted(found)
 
     def _files(self) -> dict[str, Path]:
-        folder = os.environ.get("PENSTOCK_PROVIDERS") or self.config.providers_folder
-        if not folder:
+        said, folder = os.environ.get("PENSTOCK_PROVIDERS"), self.config.providers_folder
+        if not said and not folder:
             return {}
-        path = self.config.folder / folder
+        path = Path(said).expanduser() if said else self.config.folder / Path(folder).expanduser()
         if not path.is_dir():
             raise ConfigError(f"no folder {path} (providers_folder or PENSTOCK_PROVIDERS)")
         return {_name(file.stem): file for file in path.glob("*.py") if file.stem[0] != "_"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,9 @@ class Client:
         self._client = AsyncClient(model, config=config, **given)
         self.catalog = self._client.catalog
 
-    def stream(self, messages: Messages | str, model: str = "", **options: Any) -> Iterator[Event]:
+    def stream(
+        self, messages: Messages | str, model: str = "", **options: Any
+    ) -> _sync.SyncStream[Event]:
         """The answer as events; leaving the loop closes the connection to the service."""
         return _sync.SyncStream(lambda: self._client._events(messages, model, options))
 
@@ -90,7 +92,7 @@ def chat(messages: Messages | str, model: str = "", **options: Any) -> Reply:
     return Client().chat(messages, model, **options)
 
 
-def stream(messages: Messages | str, model: str = "", **options: Any) -> Iterator[Event]:
+def stream(messages: Messages | str, model: str = "", **options: Any) -> _sync.SyncStream[Event]:
     """Ask once and read the answer as it comes.
 
     for event in penstock.stream("Men are all alike."):

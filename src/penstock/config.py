@@ -89,7 +89,8 @@ def load(path: str | Path | None = None) -> Config:
         return Config()
     try:
         values = tomllib.loads(found.read_text("utf-8"))
-        values.pop("folder", None)
+        if "folder" in values:
+            raise ConfigError(f"{found}: there is no key folder; say providers_folder")
         config = msgspec.convert(values, Config, dec_hook=_secret)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise ConfigError(f"{found}: {error}") from None

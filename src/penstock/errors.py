@@ -13,7 +13,7 @@
         ├── Unavailable          the service says it failed or is overloaded (5xx)
         ├── ConnectionFailed     nothing could be sent: DNS, refused, TLS, proxy
         │   └── CertificateRejected  the service's certificate does not verify; do not repeat
-        ├── Timeout              connect, headers or total ran out before the stream began
+        ├── Timeout              a limit ran out before the answer's headers were there
         ├── Redirected           the service sent us elsewhere; never followed
         ├── UnexpectedAnswer     the answer is not of the service's protocol (HTML, wrong JSON)
         └── StreamError          the answer began and did not end well
@@ -126,7 +126,7 @@ class CertificateRejected(ConnectionFailed):
 
 
 class Timeout(ServiceError):
-    """``connect``, ``headers`` or ``total`` ran out before the stream began."""
+    """A limit (``connect``, ``headers``, ``first``, ``total``) ran out before the headers came."""
 
     http_status = 504
 

@@ -89,6 +89,7 @@ class Finish(_Silent, frozen=True, gc=False):
 
 
 Event: TypeAlias = Start | TextDelta | ReasoningDelta | ToolCallStart | ToolCallDelta | Finish
+"""What a stream is made of."""
 
 SPOKEN = (TextDelta, ReasoningDelta, ToolCallStart, ToolCallDelta)
 """Events that carry something the model said; nothing is retried after the first of them."""

@@ -53,14 +53,15 @@ class GeneratorProvider(Provider):
             async for text in within(chunks, limits):
                 size += len(text.encode("utf-8", "replace"))
                 yield TextDelta(text)
-        except PenstockError:
+        except PenstockError as error:
+            error.provider = error.provider or self.name
             raise
         except Exception as error:
             raise _mapped(error, self.name) from (None if _is_foreign(error) else error)
         finally:
             await chunks.aclose()
         if not size:
-            raise EmptyStream(f"{self.name} answered with nothing; try again")
+            raise EmptyStream(f"{self.name} answered with nothing; try again", provider=self.name)
         yield Finish("stop", None, estimate_usage(size, asked))
 
     async def _chunks(self, request: ChatRequest) -> AsyncGenerator[str]:
@@ -68,7 +69,7 @@ class GeneratorProvider(Provider):
         options = encode_request(request)
         options.pop("stream", None)
         for name in ("proxy", "api_key", "base_url"):
-            if value := getattr(self.settings, name):
+            if value := getattr(request, name, "") or getattr(self.settings, name):
                 options[name] = str(value)
         arguments = {"model": request.model, **options}
         if self._wrote("create_async_generator"):

@@ -52,7 +52,8 @@ class HTTPProvider(Provider):
             protocol = OpenAIChat()
 
     A setting of the instance goes before ``PENSTOCK_<NAME>_BASE_URL`` and
-    ``PENSTOCK_<NAME>_API_KEY``, these before the class and the vendor's own variable.
+    ``PENSTOCK_<NAME>_API_KEY``, these before the class and the vendor's own variable (which is
+    sent to the vendor's own address alone).
     """
 
     base_url: ClassVar[str] = ""
@@ -76,7 +77,9 @@ class HTTPProvider(Provider):
     def _target(self) -> _Target:
         said, env = self.settings, settings.from_environment
         base = (said.base_url or env(self.name, "base_url") or self.base_url).rstrip("/")
-        usual = os.environ.get(self.api_key_env, "") if self.api_key_env else ""
+        # The vendor's own variable is for the vendor alone: no other address gets to see it.
+        at_home = base == self.base_url.rstrip("/")
+        usual = os.environ.get(self.api_key_env, "") if self.api_key_env and at_home else ""
         return _Target(
             base_url=base,
             url=base + self.protocol.path,

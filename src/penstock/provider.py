@@ -24,10 +24,12 @@ from penstock.errors import (
     InvalidRequest,
 )
 from penstock.events import Event, TextDelta
-from penstock.protocols.openai_chat.request import decode_request
+from penstock.protocols.openai_chat.request import decode_request, encode_message
 from penstock.settings import Settings
 from penstock.streams import AsyncStream
-from penstock.types import ChatRequest, CreateResult, Messages, ModelInfo
+from penstock.types import ChatRequest, CreateResult, Message, Messages, ModelInfo
+
+_SAYABLE = (Mapping, Message)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -162,13 +164,14 @@ def question(model: str, messages: Messages | str, options: Mapping[str, Any]) -
     """The request that a call stands for. Raises ``InvalidRequest`` naming the field."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
-    if isinstance(messages, Mapping) or not all(isinstance(m, Mapping) for m in messages):
+    if isinstance(messages, Mapping) or not all(isinstance(m, _SAYABLE) for m in messages):
         raise InvalidRequest("messages must be a list of dicts or one string", param="messages")
+    said = [encode_message(m) if isinstance(m, Message) else dict(m) for m in messages]
     body = {
         "stream": True,
         **options,
         "model": model or "",
-        "messages": [dict(m) for m in messages],
+        "messages": said,
     }
     return decode_request(body)
 

@@ -16,8 +16,6 @@ Metadata: TypeAlias = Mapping[str, Any]
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 Provenance: TypeAlias = Literal["reported", "estimated", "partial"]
 
-Messages: TypeAlias = Sequence[Mapping[str, Any]]
-"""Messages as plain dicts, ``{"role": ..., "content": ...}``, the shape of OpenAI chat."""
 
 CreateResult: TypeAlias = Iterator[str]
 """What ``create_completion`` returns: an iterator of text chunks."""
@@ -132,6 +130,11 @@ class Message(Struct, frozen=True):
     def text(self) -> str:
         """The text parts, joined without a separator."""
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+Messages: TypeAlias = Sequence[Mapping[str, Any] | Message]
+"""Messages as plain dicts, ``{"role": ..., "content": ...}``, the shape of OpenAI chat, or as
+``Message``, as a reply has one."""
 
 
 class Tool(Struct, frozen=True):

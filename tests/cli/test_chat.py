@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -241,7 +240,7 @@ def test_an_interrupt_closes_the_connection_and_exits_with_130(without: tuple[st
         Started("chat", "hi", "--base-url", upstream.url, without=without) as started,
     ):
         started.expect(b"Hello")
-        started.signal(signal.SIGINT)
+        started.interrupt()
         upstream.asked().result(5).closed.result(5)
         assert started.end() == (130, b"\n", b"penstock: stopped\n")
 

@@ -6,6 +6,8 @@ import re
 from contextlib import redirect_stdout
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from penstock.cli import markdown
 from penstock.cli.markdown import Block, MarkdownScreen, last_block
@@ -47,6 +49,13 @@ Setext
 
 The *end*.
 """.replace("NUMBERS", "\n".join(f"a{n} = {n}" for n in range(30)))
+
+PIECES = [
+    *("# ", "## ", "- ", "+ ", "1. ", "2) ", "10. ", "    ", "> ", "\n", "\n\n", "\r\n", "\t"),
+    *("```", "```py\n", "~~~", "---", "===", "| a | b |\n|---|---|\n", "| c |", "long" * 15),
+    *("**", "*", "_", "`", "``", "[x](y)", "[a]: /u", "[x][a]", "![i](u)", "~~", "\\*", "$x$"),
+    *("<b>", "<http://a.b>", "&amp;", "word", "two words", "日本語", "\N{LINE SEPARATOR}"),
+]
 
 BARE = "\n\n".join(["one", "two", "three"])
 
@@ -141,6 +150,16 @@ async def test_any_slicing_leaves_the_same_text_on_the_screen(size: int) -> None
     assert " ".join(screen.text()).split() == " ".join(at_once.text()).split()
 
 
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_text_is_the_same_on_the_screen_however_it_comes(text: str) -> None:
+    piecemeal = asyncio.run(show(*sliced(text, 2)))
+    at_once = asyncio.run(show(TextDelta(text)))
+    assert "".join(piecemeal.text()).split() == "".join(at_once.text()).split()
+
+
 @pytest.mark.parametrize("size", [1, 3, 1000])
 async def test_paragraphs_are_an_empty_line_apart(size: int) -> None:
     screen = await show(*sliced(BARE, size))
@@ -212,10 +231,14 @@ def test_rich_drops_nothing_that_was_said() -> None:
     from rich.console import Console
 
     console = Console(width=30, file=io.StringIO(), force_terminal=False)
-    text = "<b>x</b> ![alt](http://i) [t](http://l)\n\n| a |\n|---|\n| " + "w" * 60 + " |\n"
+    text = (
+        "<b>x</b> ![alt](http://i) [t](http://l)\n\n[r]: http://r\n\n| a |\n|---|\n| "
+        + "w" * 60
+        + " |\n"
+    )
     with console.capture() as captured:
         console.print(Block(text))
     said = captured.get()
-    for part in ("<b>x</b>", "alt", "http://i", "http://l"):
+    for part in ("<b>x</b>", "alt", "http://i", "http://l", "[r]: http://r"):
         assert part in said
     assert said.count("w") == 60

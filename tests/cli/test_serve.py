@@ -40,8 +40,9 @@ def ask(url: str, body: str) -> bytes:
         return answer
 
 
-@pytest.mark.parametrize("proxy", ["", f"http://127.0.0.1:{refused_port()}"])
-def test_hello_asks_it_through_its_own_socket_and_it_serves_on(proxy: str) -> None:
+@pytest.mark.parametrize("behind_a_proxy", [False, True])
+def test_hello_asks_it_through_its_own_socket_and_it_serves_on(behind_a_proxy: bool) -> None:
+    proxy = f"http://127.0.0.1:{refused_port()}" if behind_a_proxy else ""
     with Started(*SERVE, "--hello", PENSTOCK_PROXY=proxy) as started:
         url = address(started)
         started.expect(b"\nyou: Men are all alike.\nbuiltin/eliza: IN WHAT WAY\n")

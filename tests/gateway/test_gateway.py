@@ -354,3 +354,18 @@ async def test_many_callers_at_once_each_get_their_own_answer() -> None:
             return said == text
 
         assert all(await asyncio.gather(*(one(n * 1000) for n in range(50))))
+
+
+async def test_the_gateway_never_asks_itself() -> None:
+    catalog = Catalog(Config())
+    async with listen(Gateway(catalog), "127.0.0.1", 0) as (host, port):
+        url = f"http://{host}:{port}"
+        aura = catalog.get("aura")
+        aura.settings = aura.configured(base_url=url + "/aura").settings
+        aura.__dict__.pop("_target", None)
+        body = {"messages": [{"role": "user", "content": "Men are all alike."}]}
+        answer = await read(url + "/aura/api/chat", {**body, "model": {"id": "openchat_3.6"}})
+        assert answer == (200, b"IN WHAT WAY", True)
+        status, got, _ = await read(url + CHAT, asked(model="aura/openchat_3.6"))
+        assert status == 500
+        assert b"this very gateway" in got

@@ -167,9 +167,7 @@ def test_an_event_that_never_ends_is_refused_as_soon_as_it_is_too_long() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "line", [b"x" * 64, b"data: x\n", b"data: x\r\n", b"data:\r", b": c\n"], ids=repr
-)
+@pytest.mark.parametrize("line", [b"data: x\n", b"data: x\r\n", b": c\r"], ids=repr)
 def test_a_megabyte_fed_byte_by_byte_takes_time_in_proportion(line: bytes) -> None:
     body = b"data: " + line * (2**20 // len(line)) + b"\n\n"
     began = process_time()

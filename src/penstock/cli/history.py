@@ -35,6 +35,8 @@ def _entry(line: str) -> str:
 def add(path: Path, entry: str) -> None:
     """Append an entry; only the user may read the file. A conversation goes on without it where
     it cannot be written."""
+    if not entry.strip():
+        return
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -52,8 +52,7 @@ def _readline(path: Path) -> ReadLine:
         except (EOFError, KeyboardInterrupt):
             print()  # the cursor still stands behind the prompt
             raise
-        if line.strip():
-            history.add(path, line)
+        history.add(path, line)
         return line
 
     return read

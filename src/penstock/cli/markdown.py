@@ -14,8 +14,9 @@ import time
 from typing import TypeAlias
 
 from markdown_it import MarkdownIt
-from rich.console import Console, JustifyMethod
-from rich.markdown import Markdown, TableDataElement
+from markdown_it.token import Token
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
+from rich.markdown import ListElement, ListItem, Markdown, TableDataElement
 from rich.segment import Segment, Segments
 from rich.text import Text
 
@@ -29,9 +30,11 @@ _PAUSE = 0.04
 """Seconds between two drawings; longer where one takes long, so that most of the time is free."""
 _SHARE = 5
 
-# Raw HTML and images are not drawn by rich: as text, nothing of them is lost.
+# Raw HTML, images and addresses of references are not drawn by rich: as text, they are not lost.
 _PARSER = (
-    MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"]).disable("image")
+    MarkdownIt("commonmark", {"html": False})
+    .enable(["strikethrough", "table"])
+    .disable(["image", "reference"])
 )
 
 
@@ -120,10 +123,38 @@ class _Cell(TableDataElement):
         self.content.overflow = "fold"
 
 
-class Block(Markdown):
-    """Rich's Markdown, but nothing is lost: line breaks, HTML, addresses and long words stay."""
+class _Item(ListItem):
+    """An item that keeps the number it was given, whether or not the others are there."""
 
-    elements = {**Markdown.elements, "td_open": _Cell, "th_open": _Cell}  # noqa: RUF012 - rich's
+    number = 0
+
+    @classmethod
+    def create(cls, markdown: Markdown, token: Token) -> _Item:
+        item = cls()
+        item.number = int(token.info or 0)
+        return item
+
+
+class _List(ListElement):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for item in self.items:
+            if isinstance(item, _Item) and self.list_type == "ordered_list_open":
+                yield from item.render_number(console, options, item.number, item.number)
+            else:
+                yield from item.render_bullet(console, options)
+
+
+class Block(Markdown):
+    """Rich's Markdown, but nothing is lost: numbers, line breaks, HTML, addresses, long words."""
+
+    elements = {  # noqa: RUF012 - rich's
+        **Markdown.elements,
+        "bullet_list_open": _List,
+        "ordered_list_open": _List,
+        "list_item_open": _Item,
+        "td_open": _Cell,
+        "th_open": _Cell,
+    }
 
     def __init__(self, text: str) -> None:
         super().__init__("", justify="default", hyperlinks=False)

@@ -14,7 +14,7 @@ from penstock import __version__, config
 from penstock.catalog import Catalog
 from penstock.cli import default, running
 from penstock.cli.hello import QUESTION, hello
-from penstock.cli.terminal import note
+from penstock.cli.terminal import command, note
 from penstock.gateway.handler import Gateway
 from penstock.gateway.listener import listen
 
@@ -45,6 +45,7 @@ async def _serve(args: Namespace) -> None:
         greeting = asyncio.ensure_future(hello(url, model) if args.hello else asyncio.sleep(0))
         await stop.wait()
         greeting.cancel()
+        await asyncio.gather(greeting, return_exceptions=True)
         note("penstock: stopping; answers under way may end; once more stops at once")
 
 
@@ -86,4 +87,4 @@ def _introduce(url: str, catalog: Catalog, model: str) -> None:
     print("\nTry it:")
     print(f"  curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \\")
     print(f"    -d {shlex.quote(body)}")
-    print("Or chat, in another terminal: penstock chat\nCtrl-C stops.", flush=True)
+    print(f"Or chat, in another terminal: {command()} chat\nCtrl-C stops.", flush=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import sys
+from pathlib import Path
 
 _TAB, _LINE_FEED, _DELETE = 0x09, 0x0A, 0x7F
 
@@ -30,6 +33,14 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace", newline="\n")
+
+
+def command() -> str:
+    """How to start this program from here: its name, or its path where the name is not found."""
+    started = Path(sys.argv[0])
+    if started.name != "penstock" or shutil.which("penstock"):
+        return "penstock"
+    return os.path.relpath(started)
 
 
 def note(text: str) -> None:

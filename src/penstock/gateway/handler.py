@@ -15,15 +15,16 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypeGuard
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
 from penstock import __version__
 from penstock.catalog import Catalog
-from penstock.errors import InvalidRequest, PenstockError, UnknownModel
+from penstock.errors import CallerError, ConfigError, InvalidRequest, PenstockError
 from penstock.events import SPOKEN, Event, collect_async
-from penstock.gateway.guard import check_caller
+from penstock.gateway.guard import check_caller, is_loopback
 from penstock.gateway.routes import Route, build
 from penstock.http_provider import HTTPProvider, read_whole
 from penstock.protocols import Encoder, Protocol, json
@@ -35,6 +36,8 @@ logger = logging.getLogger("penstock.gateway")
 
 _JSON = "application/json"
 _UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_REASON = 200
+"""Characters of a status text; clients refuse long ones."""
 _HELD = 256 * 1024
 """Bytes of an answer that may wait for its first spoken event."""
 
@@ -74,6 +77,8 @@ class Gateway:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        self.address: tuple[str, int] | None = None
+        """Where it listens, once it does; it never asks itself."""
         self._table = build(catalog)
         self.plain = Route("health", OpenAIChat())
 
@@ -135,11 +140,21 @@ class Gateway:
 
     async def _resolve(self, route: Route, model: str) -> tuple[Provider, str]:
         try:
-            return await self.catalog.resolve(model)
-        except UnknownModel:
+            provider, name = await self.catalog.resolve(model)
+            self._check_elsewhere(provider)
+        except CallerError:
             if not route.any_model:
                 raise
-            return await self.catalog.resolve()
+            provider, name = await self.catalog.resolve()
+            self._check_elsewhere(provider)
+        return provider, name
+
+    def _check_elsewhere(self, provider: Provider) -> None:
+        """A founding provider that is pointed here would have the gateway ask itself for ever."""
+        if isinstance(provider, HTTPProvider) and self.address is not None:
+            asked = urlsplit(provider.endpoint)
+            if asked.port == self.address[1] and is_loopback(asked.hostname or ""):
+                raise ConfigError(f"{provider.name} has this very gateway as its base_url")
 
 
 def _speaks(provider: Provider, protocol: Protocol) -> TypeGuard[HTTPProvider]:
@@ -256,5 +271,5 @@ def failure(route: Route, error: PenstockError) -> Answer:
     answer = _whole(value)
     reason = None
     if isinstance(value, str):
-        reason = " ".join(error.message.split()).encode("ascii", "replace").decode()
+        reason = " ".join(error.message.split()).encode("ascii", "replace").decode()[:_REASON]
     return Answer(status, {**answer.headers, **headers}, answer.body, reason)

@@ -46,7 +46,8 @@ async def listen(gateway: Gateway, host: str, port: int) -> AsyncGenerator[tuple
             reason = error.strerror or "it cannot be used"
             raise ConfigError(f"{host}:{port}: {reason.lower()}; choose another --port") from None
         address = runner.addresses[0]
-        yield address[0], address[1]
+        gateway.address = address[0], address[1]
+        yield gateway.address
     finally:
         await runner.cleanup()
 

@@ -23,8 +23,9 @@ from penstock.types import ChatRequest, ModelInfo
 class Decoder(ABC):
     """Turns one answer's bytes, in chunks of any size, into events.
 
-    The events of a chunk come before the error that follows them in the same chunk. After
-    ``Finish`` nothing more comes. ``pending`` is how many of the bytes fed so far belong to an
+    The events of a chunk come before the error that follows them in the same chunk; each chunk's
+    events are read to their end before the next is fed. After ``Finish``, and after an error,
+    nothing more comes. ``pending`` is how many of the bytes fed so far belong to an
     event that has not ended yet.
     """
 

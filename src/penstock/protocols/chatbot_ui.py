@@ -29,6 +29,7 @@ from penstock.errors import (
 from penstock.events import Event, Finish, Reply, Start, TextDelta
 from penstock.protocols import Decoder, Encoder, Protocol, json
 from penstock.protocols.error_body import BLANK, looks_like_html
+from penstock.protocols.request_body import read_body
 from penstock.protocols.text import TextDecoder
 from penstock.types import ChatRequest, Message, ModelInfo, Role, Secret, TextPart, estimate_usage
 
@@ -72,12 +73,7 @@ class ChatbotUI(Protocol):
         return _DEFAULT_TEMPERATURE if request.temperature is None else request.temperature
 
     def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
-        try:
-            known = msgspec.convert(dict(body), _Body)
-        except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at `$.")
-            field = where.strip("`") or what.rpartition("field ")[2].strip("`")
-            raise InvalidRequest(f"{field}: {what}", param=field) from None
+        known = read_body(body, _Body)
         prompt = known.prompt or DEFAULT_PROMPT
         system = (Message("system", (TextPart(prompt),)),) if prompt.strip() else ()
         turns = tuple(Message(m.role, (TextPart(m.content),)) for m in known.messages)

@@ -45,7 +45,7 @@ class SSEDecoder:
             data = data.removeprefix(_BOM)
             self._begun = True
         elif self.pending:
-            if self._goes_on(data):
+            if b"\n\n" not in data and self._goes_on(data):
                 self._keep(data)
                 self._check()
                 return ()

@@ -11,3 +11,4 @@ class Groq(HTTPProvider):
     base_url = "https://api.groq.com/openai/v1"
     api_key_env = "GROQ_API_KEY"
     protocol = OpenAIChat()
+    default_model = "openai/gpt-oss-120b"

@@ -58,6 +58,7 @@ class HTTPTransport:
         self._ssl: ssl.SSLContext | bool = ssl_context or True
 
     async def send(self, request: Request) -> Response:
+        """Send ``request`` and wait for the answer's headers. Raises ``PenstockError``."""
         _check_proxy(request.proxy)
         socks = request.proxy if request.proxy.startswith("socks") else ""
         session = await _session(socks)

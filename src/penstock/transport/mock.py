@@ -28,15 +28,17 @@ class MockResponse:
         self._chunks = chunks
 
     async def chunks(self) -> AsyncGenerator[bytes]:
+        """The body's pieces, one by one."""
         for chunk in self._chunks:
             if isinstance(chunk, PenstockError):
                 raise chunk
             yield chunk
 
     def spoken(self) -> None:
-        pass
+        """Nothing to do: no time is kept here."""
 
     async def close(self) -> None:
+        """Note in ``closed`` that the answer was let go of."""
         self.closed = True
 
 
@@ -51,6 +53,7 @@ class MockTransport:
         self._handler = handler
 
     async def send(self, request: Request) -> Response:
+        """The handler's answer to ``request``."""
         self.requests.append(request)
         answer = self._handler(request)
         return await answer if isinstance(answer, Awaitable) else answer

@@ -20,6 +20,7 @@ from penstock.errors import (
     RateLimited,
     StreamFailed,
     StreamTruncated,
+    Unavailable,
     UnexpectedAnswer,
 )
 from penstock.events import (
@@ -493,9 +494,6 @@ def test_what_else_rides_on_a_call_is_kept() -> None:
 # Halves of characters
 
 
-HALVES = [json.dumps(half).encode() for half in ("\ud83d", "\ude00")]
-
-
 @pytest.mark.parametrize(
     ("delta", "said"),
     [
@@ -517,10 +515,9 @@ def test_half_a_character_waits_for_the_other_half(delta: bytes, said: list[Even
     assert middle(*body) == said
 
 
-@pytest.mark.parametrize("before", [b"", say("a")])
-def test_a_half_alone_at_the_end_is_replaced(before: bytes) -> None:
-    said = middle(before, b'data: {"choices": [{"delta": {"content": "\\ud83d"}}]}\n\n')
-    assert said[-1] == TextDelta("\ufffd", 0)
+@pytest.mark.parametrize("before", [[], [say("a")]])
+def test_a_half_alone_at_the_end_is_replaced(before: list[bytes]) -> None:
+    assert middle(*before, say("\ud83d"))[-1] == TextDelta("\ufffd", 0)
 
 
 @pytest.mark.parametrize("key", ["content", "refusal", "reasoning"])
@@ -553,12 +550,7 @@ def test_an_error_object_ends_the_stream(before: list[Event]) -> None:
     ]
     outcome = read(CHAT, [*body, say("late"), STOP, DONE])
     assert outcome.events == ((START, *before) if before else ())
-    assert outcome.failure == (StreamFailed, *error.values(), "t")[:1] + (
-        "Bad tool",
-        "invalid_request_error",
-        "tool_use_failed",
-        "t",
-    )
+    assert outcome.failure == (StreamFailed, *error.values(), "t")
 
 
 def test_an_error_may_come_beside_the_last_choice() -> None:
@@ -573,16 +565,19 @@ def test_an_error_before_anything_was_said_is_of_its_own_kind() -> None:
     limited = event({"error": {"message": "Slow down", "code": "rate_limit_exceeded"}})
     assert read(CHAT, limited).error is RateLimited
     assert read(CHAT, say("x") + limited).error is StreamFailed
+    overloaded = event({"error": {"message": "Too busy", "code": 503}})
+    assert read(CHAT, overloaded).error is Unavailable
+    assert read(CHAT, say("x") + overloaded).error is StreamFailed
     filtered = event({"error": {"message": "No", "code": "content_filter"}})
     assert read(CHAT, filtered).error is ContentFiltered
 
 
 def test_a_chunk_may_be_the_error_itself() -> None:
-    """vLLM before 0.10 sends it so, and [DONE] after it."""
+    """A flat error body, which says so in ``object``, amid a stream; even [DONE] may follow."""
     error = event({"object": "error", "message": "Boom", "type": "InternalError", "code": 500})
     failure = (StreamFailed, "Boom", "InternalError", "500", None)
     assert read(CHAT, [say("x"), error, DONE]) == Outcome((START, TextDelta("x")), failure)
-    assert outcome_of(CHAT.decode_response(error[6:])).failure == failure
+    assert outcome_of(CHAT.decode_response(error[6:])).failure == (Unavailable, *failure[1:])
 
 
 @pytest.mark.parametrize(
@@ -607,7 +602,7 @@ def test_errors_come_in_many_shapes(error: object) -> None:
         b'data: {"choices": [{"delta": {"content": "\xff"}}]}\n\n',
         b'data: {"choices": [{"delta": {"content": "\xed\xa0\xbd"}}]}\n\n',
         b"data: " + b"[" * 5000 + b"\n\n",
-        b'data: {"a": ' * 1 + b'{"a": ' * 5000 + b"\n\n",
+        b"data: " + b'{"a": ' * 5000 + b"\n\n",
         event({"choices": {}}),
         event({"choices": [None]}),
         event({"choices": [[]]}),
@@ -753,7 +748,6 @@ def test_a_whole_answer_where_a_stream_was_asked_has_the_limit_of_an_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     body = json.dumps(WHOLE).encode()
-    assert decode.MAX_EVENT == MAX_EVENT
     for limit, finished in ((len(body), True), (len(body) - 1, False)):
         monkeypatch.setattr(decode, "MAX_EVENT", limit)
         for pieces in ([body], list(by(body, 1)), list(sliced(body, [len(body) - 1]))):
@@ -784,16 +778,16 @@ def test_an_event_may_have_eight_mebibytes_and_those_before_it_come_first(excess
         b" " * 2**20 + say("x") + STOP + DONE,
         b"\n" * 2**20 + say("x") + STOP + DONE,
         json.dumps({**WHOLE, "pad": "x" * 2**20}).encode(),
-        b"".join(say(f"слово {n}") for n in range(10_000)) + STOP + DONE,
-        b"".join(call(id=f"c{n}", function={"name": "f"}) for n in range(8_000)) + STOP + DONE,
-        b"".join(call(index=0, function={"arguments": "x"}) for _ in range(8_000)) + STOP + DONE,
+        b"".join(say(f"слово {n}") for n in range(2_000)) + STOP + DONE,
+        b"".join(call(id=f"c{n}", function={"name": "f"}) for n in range(2_000)) + STOP + DONE,
+        b"".join(call(index=0, function={"arguments": "x"}) for _ in range(2_000)) + STOP + DONE,
     ],
     ids=["one event", "spaces", "line ends", "a whole answer", "text", "calls", "a nameless call"],
 )
-def test_a_megabyte_fed_byte_by_byte_takes_time_in_proportion(body: bytes) -> None:
+def test_a_body_fed_byte_by_byte_takes_time_in_proportion(body: bytes) -> None:
     began = process_time()
     assert read(CHAT, by(body, 1)).finish
-    assert process_time() - began < 20
+    assert process_time() - began < 20  # about 1 s
 
 
 # Whatever comes
@@ -880,7 +874,7 @@ def put(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
     return changed
 
 
-ODD = [
+ODD: list[Any] = [
     None,
     True,
     0,
@@ -927,8 +921,7 @@ def test_an_odd_value_anywhere_is_read_or_refused(path: tuple[Any, ...]) -> None
             use(read(CHAT, body + end))
         message = json.dumps(value).replace('"delta"', '"message"').encode()
         use(outcome_of(CHAT.decode_response(message)))
-        if isinstance(CHAT.decode_error(400, message), PenstockError):
-            continue
+        assert isinstance(CHAT.decode_error(400, message), PenstockError)
 
 
 @settings(max_examples=300)

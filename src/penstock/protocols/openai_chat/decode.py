@@ -142,7 +142,7 @@ _decode_any = msgspec.json.Decoder(_Chunk).decode
 def _decode_chunk(data: bytes, wrong: type[PenstockError]) -> _Chunk:
     try:
         chunk = _read_chunk(data)
-        if chunk.object == "error" and chunk.error is None:  # vLLM: the chunk itself is it
+        if chunk.object == "error" and chunk.error is None:  # a flat error body
             chunk.error = json.loads(data)
     except json.UNREADABLE as error:
         raise wrong(f"the service sent what is not a chat completion: {_why(error)}") from None

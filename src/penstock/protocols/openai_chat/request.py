@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from penstock.errors import InvalidRequest
 from penstock.protocols import json
+from penstock.protocols.request_body import read_body
 from penstock.types import (
     AudioPart,
     ChatRequest,
@@ -63,10 +63,7 @@ _KNOWN = frozenset(_Body.__struct_fields__) - {"max_completion_tokens"}
 
 def decode_request(body: Mapping[str, Any]) -> ChatRequest:
     """The question in a JSON body. Raises ``InvalidRequest`` naming the field."""
-    try:
-        known = msgspec.convert(dict(body), _Body)
-    except msgspec.ValidationError as error:
-        raise _invalid(error) from None
+    known = read_body(body, _Body)
     if not known.messages:
         raise InvalidRequest("messages is empty: send at least one", param="messages")
     stop = [known.stop] if isinstance(known.stop, str) else known.stop
@@ -86,15 +83,6 @@ def decode_request(body: Mapping[str, Any]) -> ChatRequest:
         reasoning_effort=known.reasoning_effort,
         extra={key: value for key, value in body.items() if key not in _KNOWN},
     )
-
-
-def _invalid(error: msgspec.ValidationError) -> InvalidRequest:
-    what, _, where = str(error).partition(" - at `$")
-    if "missing required field" in what:
-        where = what.rpartition("field ")[2].strip("`")
-        return InvalidRequest(f"{where} is missing", param=where)
-    where = where.strip(".`")
-    return InvalidRequest(f"{where or 'the body'}: {what}", param=where or None)
 
 
 def _decode_message(value: Mapping[str, Any], where: str) -> Message:
@@ -150,6 +138,8 @@ def _decode_part(part: Any, where: str) -> Part:
         raise InvalidRequest(f"{where} must be an object with a type", param=where)
     kind = part["type"]
     inner: Any = part.get(kind)
+    if kind == "image_url" and isinstance(inner, str):  # OpenAI takes it, though undocumented
+        inner = {"url": inner}
     rest = _rest(part, "type", kind)
     match kind, inner:
         case "text", str():
@@ -158,10 +148,11 @@ def _decode_part(part: Any, where: str) -> Part:
             return RefusalPart(inner, _metadata(rest))
         case "image_url", {"url": str(url)}:
             media_type, data = _split_data_url(url)
-            rest |= _rest(inner, "url")
+            rest |= _nested(kind, _rest(inner, "url"))
             return ImagePart("" if data else url, data, media_type, _metadata(rest))
         case "input_audio", {"data": str(data), "format": str(format)}:
-            return AudioPart(data, format, _metadata(rest | _rest(inner, "data", "format")))
+            rest |= _nested(kind, _rest(inner, "data", "format"))
+            return AudioPart(data, format, _metadata(rest))
         case "file", Mapping():
             return _decode_file(inner, rest)
         case (("text" | "refusal" | "image_url" | "input_audio" | "file"), _):
@@ -172,7 +163,7 @@ def _decode_part(part: Any, where: str) -> Part:
 
 def _decode_file(inner: Mapping[str, Any], rest: dict[str, Any]) -> FilePart:
     media_type, data = _split_data_url(str(inner.get("file_data") or ""))
-    rest |= _rest(inner, "file_data", "filename", "file_id")
+    rest |= _nested("file", _rest(inner, "file_data", "filename", "file_id"))
     name, id = inner.get("filename") or "", inner.get("file_id") or ""
     if not data and inner.get("file_data"):
         data = str(inner["file_data"])
@@ -193,8 +184,7 @@ def _decode_call(call: Any, where: str) -> ToolCallPart:
         rest = _rest(call, "id", "function")
         if rest.get("type") == "function":
             del rest["type"]
-        if kept := _rest(function, "name", "arguments"):
-            rest["function"] = kept
+        rest |= _nested("function", _rest(function, "name", "arguments"))
         arguments = function.get("arguments")
         text = arguments if isinstance(arguments, str) else _json(arguments)
         return ToolCallPart(str(call.get("id") or ""), function["name"], text, _metadata(rest))
@@ -206,17 +196,25 @@ def _decode_call(call: Any, where: str) -> ToolCallPart:
 
 
 def _decode_tool(tool: Mapping[str, Any], where: str) -> Tool:
+    kind = tool.get("type", "function")
+    if kind != "function":
+        if not isinstance(kind, str):
+            raise InvalidRequest(f"{where}.type must be a string", param=f"{where}.type")
+        return Tool(str(tool.get("name") or kind), metadata={NAME: {"tool": dict(tool)}})
+    where += ".function"
     function = tool.get("function")
-    if tool.get("type", "function") != "function":
-        return Tool(str(tool.get("name") or tool["type"]), metadata={NAME: {"tool": dict(tool)}})
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise InvalidRequest(f"{where}.function.name is missing", param=f"{where}.function.name")
-    rest = _rest(tool, "type", "function")
-    kept = _rest(function, "name", "description", "parameters")
-    if kept:
-        rest["function"] = kept
+        raise InvalidRequest(f"{where}.name is missing", param=f"{where}.name")
     description, parameters = function.get("description"), function.get("parameters")
-    return Tool(function["name"], str(description or ""), parameters, _metadata(rest))
+    if not isinstance(description, str | None):
+        raise InvalidRequest(f"{where}.description must be a string", param=f"{where}.description")
+    if not isinstance(parameters, Mapping | None):
+        raise InvalidRequest(f"{where}.parameters must be an object", param=f"{where}.parameters")
+    kept = _rest(function, "name", "parameters")
+    if description:
+        del kept["description"]
+    rest = _rest(tool, "type", "function") | _nested("function", kept)
+    return Tool(function["name"], description or "", parameters, _metadata(rest))
 
 
 def _decode_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
@@ -229,7 +227,7 @@ def _decode_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] 
 
 def encode_request(request: ChatRequest) -> dict[str, Any]:
     """The JSON body that asks it; what was not said is not there."""
-    body: dict[str, Any] = {"messages": [_encode_message(m) for m in request.messages]}
+    body: dict[str, Any] = {"messages": [encode_message(m) for m in request.messages]}
     if request.model:
         body["model"] = request.model
     if request.stream:
@@ -249,7 +247,8 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     return body | dict(request.extra)
 
 
-def _encode_message(message: Message) -> dict[str, Any]:
+def encode_message(message: Message) -> dict[str, Any]:
+    """One message as JSON values."""
     value: dict[str, Any] = {"role": message.role}
     said: list[Part] = []
     for part in message.content:
@@ -301,14 +300,12 @@ def _encode_part(part: Part) -> dict[str, Any]:
         case RefusalPart(text):
             return {"type": "refusal", "refusal": text, **kept}
         case ImagePart(url, data, media_type):
-            outer = _take(kept, "cache_control")
             source = f"data:{media_type};base64,{data}" if data else url
-            return {"type": "image_url", "image_url": {"url": source, **kept}, **outer}
+            return _typed("image_url", {"url": source}, kept)
         case AudioPart(data, format):
-            return {"type": "input_audio", "input_audio": {"data": data, "format": format}, **kept}
+            return _typed("input_audio", {"data": data, "format": format}, kept)
         case FilePart():
-            outer = _take(kept, "cache_control")
-            return {"type": "file", "file": {**_encode_file(part), **kept}, **outer}
+            return _typed("file", _encode_file(part), kept)
         case OpaquePart(protocol, value) if protocol == NAME:
             return dict(value)
         case _:
@@ -333,8 +330,8 @@ def _encode_call(part: ToolCallPart) -> dict[str, Any]:
     if kept.get("type") == "custom":
         custom = {"name": part.name, "input": part.arguments}
         return {"id": part.id, "type": "custom", "custom": custom}
-    function = {"name": part.name, "arguments": part.arguments, **kept.pop("function", {})}
-    return {"id": part.id, "type": "function", "function": function, **kept}
+    function = {"name": part.name, "arguments": part.arguments}
+    return {"id": part.id, **_typed("function", function, kept)}
 
 
 def _encode_tool(tool: Tool) -> dict[str, Any]:
@@ -346,8 +343,7 @@ def _encode_tool(tool: Tool) -> dict[str, Any]:
         function["description"] = tool.description
     if tool.parameters is not None:
         function["parameters"] = tool.parameters
-    function |= kept.pop("function", {})
-    return {"type": "function", "function": function, **kept}
+    return _typed("function", function, kept)
 
 
 def _encode_choice(choice: str | Mapping[str, Any]) -> str | dict[str, Any]:
@@ -370,8 +366,14 @@ def _kept(metadata: Metadata | None) -> dict[str, Any]:
     return dict((metadata or {}).get(NAME, {}))
 
 
-def _take(kept: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: kept.pop(name) for name in names if name in kept}
+def _nested(kind: str, rest: dict[str, Any]) -> dict[str, Any]:
+    """Unknown keys of a typed object's inner object, where ``_typed`` looks for them."""
+    return {kind: rest} if rest else {}
+
+
+def _typed(kind: str, inner: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """An object of that type, with the unknown keys kept for it and for its inner object."""
+    return {"type": kind, kind: {**inner, **kept.get(kind, {})}, **_rest(kept, kind)}
 
 
 def _json(value: Any) -> str:

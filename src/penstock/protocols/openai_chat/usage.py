@@ -30,7 +30,7 @@ def decode_usage(value: Mapping[str, Any]) -> Usage:
     for name, places in _PLACES.items():
         for place in places:
             holder = rest if len(place) == 1 else rest.get(place[0])
-            if isinstance(holder, dict) and isinstance(holder.get(place[-1]), int):
+            if isinstance(holder, dict) and type(holder.get(place[-1])) is int:  # not a bool
                 found[name] = holder[place[-1]]
                 if place is places[0]:
                     del holder[place[-1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from penstock.errors import EmptyStream, UnknownModel
+from penstock.errors import EmptyStream, PenstockError, UnknownModel
 from penstock.events import Event, Finish, Start, TextDelta
 from penstock.generator import within
 from penstock.provider import Provider
@@ -29,6 +29,15 @@ class Builtin(Provider):
     default_model = "eliza"
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
+        try:
+            async with aclosing(self._answer(request)) as events:
+                async for event in events:
+                    yield event
+        except PenstockError as error:
+            error.provider = self.name
+            raise
+
+    async def _answer(self, request: ChatRequest) -> AsyncGenerator[Event]:
         model = request.model or self.default_model
         if model not in _ANSWERS:
             known = ", ".join(_ANSWERS)

@@ -172,10 +172,7 @@ class HTTPProvider(Provider):
         }
         if self.settings.webdriver is not None:
             headers |= await browser.session_headers(self.settings.webdriver, url)
-        if self.settings.headers:
-            said = {name.lower() for name in self.settings.headers}
-            headers = {name: value for name, value in headers.items() if name.lower() not in said}
-            headers |= self.settings.headers
+        headers |= self.settings.headers
         return Request(method, url, headers, body, target.proxy, target.timeouts)
 
     async def send(self, request: Request) -> Response:

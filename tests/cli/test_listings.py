@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from raw import Upstream, head
-from shell import run
+from shell import Terminal, run
 
 MODELS = b'{"object": "list", "data": [{"id": "qwen3"}, {"id": "llama"}]}'
 
@@ -21,16 +21,24 @@ def test_providers_are_listed_with_what_they_need() -> None:
     assert done.returncode == 0
     lines = done.stdout.decode().splitlines()
     (groq,) = (line.split() for line in lines if line.startswith("groq "))
-    assert groq[:4] == ["groq", "no", "GROQ_API_KEY", "https://console.groq.com"]
+    assert groq == ["groq", "no", "GROQ_API_KEY", "https://console.groq.com", "Groq", "Cloud."]
     assert any(line.split()[:2] == ["builtin", "yes"] for line in lines if line)
-    assert "builtin/eliza answers: no model is configured" in done.stdout.decode()
+    assert "builtin/eliza answers:\nno model is configured" in done.stdout.decode()
+
+
+def test_a_line_of_the_list_is_no_wider_than_the_terminal(tmp_path: Path) -> None:
+    with Terminal("providers", folder=tmp_path) as terminal:
+        _, shown = terminal.end()
+    table = shown.partition("\r\n\r\n")[0].split("\r\n")
+    assert max(map(len, table)) < 80
+    assert any(line.endswith("…") for line in table)
 
 
 def test_a_key_in_the_environment_makes_a_provider_configured_and_the_default() -> None:
-    done = run("providers", "--json", GROQ_API_KEY="gsk", OPENAI_API_KEY="sk")
+    done = run("providers", "--json", OPENAI_API_KEY="sk")
     listed = json.loads(done.stdout)
     configured = {p["name"] for p in listed["providers"] if p["configured"]}
-    assert configured == {"builtin", "groq", "openai"}
+    assert configured == {"builtin", "openai"}
     assert listed["default"]["model"] == "openai/gpt-5-mini"
     assert listed["default"]["why"] == "OPENAI_API_KEY is set"
     openai = next(p for p in listed["providers"] if p["name"] == "openai")

@@ -1,10 +1,12 @@
 """The gateway as a command."""
 
 import json
+import re
 import shlex
 import signal
 import socket
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +25,7 @@ def test_it_says_where_it_listens_who_answers_and_how_to_ask() -> None:
     with Started(*SERVE) as started:
         url = address(started)
         said = started.expect(b"Ctrl-C stops.\n").decode()
-        assert "builtin/eliza answers: no model is configured" in said
+        assert "builtin/eliza answers:\nno model is configured" in said
         assert "penstock chat" in said
         command = said[said.index("curl") : said.index("Or chat")].replace("\\\n", " ")
         arguments = shlex.split(command)
@@ -110,13 +112,13 @@ def test_a_port_that_is_taken_is_a_callers_error() -> None:
     assert b"choose another --port" in done.stderr
 
 
-def test_the_config_says_where_it_listens_and_an_option_overrides_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with Started("serve", "--config", "/dev/stdin") as started:
-        assert started.end()[0] == 2
-    with Started("serve", "--host", "localhost", "--port", str(port)) as started:
-        assert address(started).endswith(f":{port}")
+def test_the_config_says_where_it_listens_and_an_option_overrides_it(tmp_path: Path) -> None:
+    config, port = tmp_path / "penstock.toml", refused_port()
+    config.write_text(f"[gateway]\nhost = '127.0.0.2'\nport = {port}\n")
+    with Started("serve", "--config", str(config)) as started:
+        assert address(started) == f"http://127.0.0.2:{port}"
+    with Started(*SERVE, "--host", "127.0.0.1", "--config", str(config)) as started:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address(started))
 
 
 def test_an_ipv6_address_is_a_url_that_can_be_pasted() -> None:

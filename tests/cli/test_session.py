@@ -33,7 +33,7 @@ def history(folder: Path) -> Path:
 def test_eliza_introduces_herself_and_answers(tmp_path: Path, without: tuple[str, ...]) -> None:
     with Terminal("chat", folder=tmp_path, without=without) as terminal:
         shown = terminal.prompt()
-        assert "builtin/eliza answers: no model is configured: this is ELIZA (1966)" in shown
+        assert "builtin/eliza answers:\r\nno model is configured: this is ELIZA (1966)" in shown
         assert "--base-url" in shown
         assert "IN WHAT WAY" in terminal.ask("Men are all alike.")
         terminal.type("/exit\r")

@@ -491,6 +491,19 @@ async def test_idle_counts_only_while_we_wait() -> None:
     assert said == ["Hello", "again"]
 
 
+async def test_first_does_not_blame_the_service_for_a_slow_reader() -> None:
+    role = b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
+    with Upstream([CHUNKED, chunk(role), *spoken("Hello")[1:]]) as upstream:
+        provider = OpenAICompatible(base_url=upstream.url, timeouts={"first": 0.1})
+        question = ChatRequest(messages=(Message("user", (TextPart("Hi"),)),))
+        events = []
+        async for event in provider.stream(question):
+            if not events:
+                await asyncio.sleep(0.3)
+            events.append(event)
+    assert isinstance(events[-1], Finish)
+
+
 async def test_idle_does_not_blame_the_service_for_a_blocked_loop() -> None:
     gate, last_gate = Gate(), Gate()
     end = chunk(say("at last", "stop") + DONE)
@@ -702,7 +715,7 @@ async def test_whoever_leaves_while_the_connection_is_made_leaves_nothing_behind
 async def test_a_question_too_long_for_a_deaf_service_is_let_go_of() -> None:
     with Upstream([CHUNKED, HELLO, STAY], deaf=True) as upstream:
         provider = OpenAICompatible(base_url=upstream.url, timeouts=PATIENT)
-        stream = provider.create_async_generator("m", "x" * 2**24)
+        stream = provider.create_async_generator("m", "x" * 10**6)
         assert await anext(stream) == "Hello"
         await stream.aclose()
         upstream.connections[0].listen()
@@ -714,7 +727,7 @@ async def test_a_question_too_long_for_a_deaf_service_can_be_given_up() -> None:
     with Upstream([STAY], deaf=True) as upstream:
         limits = {"headers": 0.1}
         stream = OpenAICompatible(base_url=upstream.url).create_async_generator(
-            "m", "x" * 2**24, timeouts=limits
+            "m", "x" * 10**6, timeouts=limits
         )
         assert type(await end_of(stream, [])) is Timeout
         upstream.connections[0].listen()
@@ -747,6 +760,16 @@ async def test_a_second_call_uses_the_same_connection() -> None:
         assert [len(connection.requests) for connection in upstream.connections] == [3]
 
 
+async def test_the_last_chunk_may_come_a_moment_after_the_end_of_the_stream() -> None:
+    gate = Gate()
+    with Upstream([CHUNKED, chunk(say("Hello", "stop") + DONE), gate, LAST]) as upstream:
+        stream = OpenAICompatible(base_url=upstream.url).create_async_generator("m", "Hi")
+        async for _ in stream:
+            asyncio.get_running_loop().call_later(0.02, gate.open)
+        assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
+        assert len(upstream.connections) == 1
+
+
 async def test_a_refused_call_leaves_its_connection_usable() -> None:
     refusal = [head("429 Too Many Requests", "application/json", content_length=2), b"{}"]
     with Upstream(refusal, spoken("Hello")) as upstream:
@@ -773,8 +796,8 @@ async def test_a_pooled_connection_may_be_lost_without_a_word(
         gate.open()
         await soon(upstream.connections[0].closed)
         await asyncio.sleep(0.01)
-        gc.collect()
         assert await ask(OpenAICompatible, upstream.url) == ["again"]
+    gc.collect()
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from penstock.catalog import BUILTIN, Catalog
-
-HOW_TO_CONFIGURE = (
-    "To have a model answer: set a service's key (`penstock providers` lists them), or name a "
-    "server of your own: `penstock chat --base-url http://127.0.0.1:11434/v1 -m MODEL`."
-)
+from penstock.cli.terminal import command
 
 
 def explain(catalog: Catalog) -> str:
     """The default model and the reason, with the next step where nothing is configured."""
     model, why = catalog.explain_default()
-    said = f"{model} answers: {why}."
-    return f"{said}\n{HOW_TO_CONFIGURE}" if model == BUILTIN else said
+    if model == BUILTIN:
+        return f"{model} answers:\n{why}.\n{_how_to_configure()}"
+    return f"{model} answers: {why}."
+
+
+def _how_to_configure() -> str:
+    return (
+        f"To have a model answer, set a service's key (see `{command()} providers`)\n"
+        f"or name a server of your own: {command()} chat --base-url URL -m MODEL"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import shutil
+import sys
 from argparse import Namespace
 from typing import Any
 
@@ -110,7 +112,13 @@ def _print_json(value: Any) -> None:
 
 def _print_table(titles: list[str], rows: list[list[str]]) -> None:
     table = [titles, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(titles) - 1)]
-    for *cells, last in table:
-        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-        print(*padded, last, sep="  ")
+    widths = [max(len(row[column]) for row in table) for column in range(len(titles))]
+    for row in table:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(_fitted("  ".join(padded).rstrip()))
+
+
+def _fitted(line: str) -> str:
+    """The line, cut at the edge of a terminal; a pipe gets all of it."""
+    room = shutil.get_terminal_size().columns - 1
+    return f"{line[: room - 1]}…" if len(line) > room and sys.stdout.isatty() else line

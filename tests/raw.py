@@ -8,7 +8,8 @@
 
 A script is a sequence of steps: bytes are sent as they are, ``FIN``, ``RST`` and ``STAY`` do what
 they say, a ``Gate`` waits until the test opens it, ``Drip`` and ``Flood`` go on until the client
-leaves. Each request takes the next script; the last one serves all that follow.
+leaves. Each request takes the next script; the last one serves all that follow. A function from
+the request's bytes to a script may stand in a script's place.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import ssl
 import struct
 import threading
 import time
+import traceback
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Self, TypeAlias, TypeVar
 
@@ -51,6 +53,11 @@ class Connection(asyncio.Protocol):
     def listen(self) -> None:
         """Begin to read, after all."""
         self._loop.call_soon_threadsafe(self.transport.resume_reading)
+
+    def is_established(self) -> bool:
+        """Whether the kernel has seen neither FIN nor RST of the client (Linux)."""
+        sock: socket.socket = self.transport.get_extra_info("socket")
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"
 
     def play(self, script: Script) -> None:
         self._playing.append(asyncio.ensure_future(_play(script, self)))
@@ -181,7 +188,7 @@ class Upstream:
 
     def __init__(
         self,
-        *scripts: Script,
+        *scripts: Script | Callable[[bytes], Script],
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
         deaf: bool = False,
@@ -247,11 +254,11 @@ class Upstream:
             connection.transport.set_write_buffer_limits(high=0)
         if self._deaf:
             connection.transport.pause_reading()
-            connection.play(self._scripts[0])
+            self.answer(connection, b"")
 
     def answer(self, connection: Connection, request: bytes) -> None:
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
-        connection.play(script)
+        connection.play(script(request) if callable(script) else script)
         self._asked[self._answered].set_result(connection)
         self._answered += 1
 
@@ -321,6 +328,34 @@ def refused_port() -> int:
         return port
 
 
+SOON = 0.25
+"""Seconds within which a service must see that its caller has left."""
+
+
 async def soon(future: Future[T], within: float = 5.0) -> T:
     """What a future of the service's thread brings; far less than ``within`` is the rule."""
     return await asyncio.wait_for(asyncio.wrap_future(future), within)
+
+
+def assert_no_secret(error: BaseException) -> None:
+    """Neither what is shown of an error nor what hangs behind it holds a secret (``CANARY``) or
+    an error of somebody else's."""
+    chain: list[BaseException] = []
+    pending: list[BaseException | None] = [error]
+    while pending:
+        found = pending.pop()
+        if found is not None and found not in chain:
+            chain.append(found)
+            pending += [found.__cause__, found.__context__]
+    for found in chain:
+        assert CANARY not in f"{found} {found!r} {found.args} {vars(found)}"
+        assert type(found).__module__.partition(".")[0] not in FOREIGN
+    shown = "".join(traceback.format_exception(error)).splitlines()
+    # The source lines of a traceback are indented; those of this test speak of canaries.
+    said = "\n".join(line for line in shown if not line.startswith("    "))
+    assert CANARY not in said
+    assert "aiohttp." not in "\n".join(line for line in shown if not line.startswith("  "))
+
+
+CANARY = "canary"
+FOREIGN = ("aiohttp", "aiohttp_socks", "python_socks", "yarl", "ssl", "socket")

@@ -119,10 +119,10 @@ def test_an_empty_body_is_an_error() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("text", [" ", "я"])
 def test_a_long_text_fed_byte_by_byte_takes_time_in_proportion(text: str) -> None:
-    body = text.encode() * (2**18 // len(text.encode()))
+    body = text.encode() * (2**19 // len(text.encode()))
     began = process_time()
     assert len(read(UI, by(body, 1)).reply.text) == len(body) // len(text.encode())
-    assert process_time() - began < 20
+    assert process_time() - began < 10  # its square takes a minute
 
 
 def test_what_is_written_is_the_text_alone() -> None:

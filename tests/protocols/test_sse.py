@@ -172,4 +172,4 @@ def test_a_megabyte_fed_byte_by_byte_takes_time_in_proportion(line: bytes) -> No
     body = b"data: " + line * (2**20 // len(line)) + b"\n\n"
     began = process_time()
     assert len(split(*by(body, 1))) == 1
-    assert process_time() - began < 20  # some 2 s; joining it again at each line end took hours
+    assert process_time() - began < 20  # joined anew at each line end: hours

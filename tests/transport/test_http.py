@@ -7,14 +7,10 @@ import contextlib
 import datetime
 import gc
 import logging
-import os
 import socket
 import ssl
-import subprocess
 import sys
-import textwrap
 import time
-import traceback
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -27,19 +23,22 @@ import uvloop
 
 from penstock import errors
 from penstock.errors import PenstockError, StreamStalled, Timeout
-from penstock.events import Finish, TextDelta
+from penstock.events import Event, Finish, TextDelta
 from penstock.http_provider import HTTPProvider
 from penstock.providers.aura import Aura
 from penstock.providers.openai_compatible import OpenAICompatible
 from penstock.transport import Request, Timeouts, origin
 from penstock.transport.http import HTTPTransport
 from penstock.types import ChatRequest, Message, TextPart
+from programs import run_script
 from raw import (
+    CANARY,
     CHUNKED,
     DONE,
     FIN,
     LAST,
     RST,
+    SOON,
     STAY,
     Connection,
     Drip,
@@ -47,6 +46,7 @@ from raw import (
     Gate,
     Script,
     Upstream,
+    assert_no_secret,
     chunk,
     head,
     refused_port,
@@ -56,9 +56,6 @@ from raw import (
 )
 
 PATIENT = Timeouts(connect=5, headers=5, first=5, idle=5, total=10)
-CANARY = "canary"
-SOON = 0.25
-"""Seconds within which the service must see that its caller has left."""
 
 Provider = type[HTTPProvider]
 PROVIDERS: tuple[Provider, ...] = (OpenAICompatible, Aura)
@@ -249,25 +246,6 @@ async def end_of(stream: AsyncIterator[str], script: Script) -> PenstockError:
     except PenstockError as error:
         return error
     raise AssertionError("the stream ended clean")
-
-
-def assert_no_secret(error: BaseException) -> None:
-    """Neither what is shown of it nor what hangs behind it holds a secret or a foreign error."""
-    chain: list[BaseException] = []
-    pending: list[BaseException | None] = [error]
-    while pending:
-        found = pending.pop()
-        if found is not None and found not in chain:
-            chain.append(found)
-            pending += [found.__cause__, found.__context__]
-    foreign = ("aiohttp", "aiohttp_socks", "python_socks", "yarl", "ssl", "socket")
-    for found in chain:
-        assert CANARY not in f"{found} {found!r} {found.args} {vars(found)}"
-        assert type(found).__module__.partition(".")[0] not in foreign
-    shown = "".join(traceback.format_exception(error))
-    lines = [line for line in shown.splitlines() if not line.startswith("    ")]  # code apart
-    assert CANARY not in "\n".join(lines)
-    assert "aiohttp." not in "\n".join(line for line in lines if not line.startswith("  File"))
 
 
 async def test_a_refused_connection_says_so() -> None:
@@ -493,12 +471,14 @@ async def test_idle_counts_only_while_we_wait() -> None:
 
 async def test_first_does_not_blame_the_service_for_a_slow_reader() -> None:
     role = b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
-    with Upstream([CHUNKED, chunk(role), *spoken("Hello")[1:]]) as upstream:
+    gate = Gate()
+    with Upstream([CHUNKED, chunk(role), gate, *spoken("Hello")[1:]]) as upstream:
         provider = OpenAICompatible(base_url=upstream.url, timeouts={"first": 0.1})
         question = ChatRequest(messages=(Message("user", (TextPart("Hi"),)),))
-        events = []
+        events: list[Event] = []
         async for event in provider.stream(question):
             if not events:
+                gate.open()
                 await asyncio.sleep(0.3)
             events.append(event)
     assert isinstance(events[-1], Finish)
@@ -715,7 +695,7 @@ async def test_whoever_leaves_while_the_connection_is_made_leaves_nothing_behind
 async def test_a_question_too_long_for_a_deaf_service_is_let_go_of() -> None:
     with Upstream([CHUNKED, HELLO, STAY], deaf=True) as upstream:
         provider = OpenAICompatible(base_url=upstream.url, timeouts=PATIENT)
-        stream = provider.create_async_generator("m", "x" * 10**6)
+        stream = provider.create_async_generator("m", "x" * 2**24)
         assert await anext(stream) == "Hello"
         await stream.aclose()
         upstream.connections[0].listen()
@@ -727,12 +707,23 @@ async def test_a_question_too_long_for_a_deaf_service_can_be_given_up() -> None:
     with Upstream([STAY], deaf=True) as upstream:
         limits = {"headers": 0.1}
         stream = OpenAICompatible(base_url=upstream.url).create_async_generator(
-            "m", "x" * 10**6, timeouts=limits
+            "m", "x" * 2**24, timeouts=limits
         )
         assert type(await end_of(stream, [])) is Timeout
         upstream.connections[0].listen()
         await latency(upstream.connections[0], time.monotonic())
         assert upstream.connections[0].requests == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel")
+async def test_whoever_leaves_does_not_wait_for_a_deaf_service_to_say_goodbye() -> None:
+    authority, context = authority_and_context("127.0.0.1")
+    with Upstream([CHUNKED, HELLO, STAY], tls=context, deaf=True) as upstream:
+        provider = OpenAICompatible(base_url=upstream.url, transport=trusting(authority))
+        await leave_by_break(lambda: provider.create_async_generator("m", "Hi"))
+        async with asyncio.timeout(SOON):
+            while upstream.connections[0].is_established():
+                await asyncio.sleep(0.005)
 
 
 async def test_a_slow_reader_makes_the_service_wait() -> None:
@@ -789,11 +780,14 @@ async def test_a_stream_that_was_left_is_never_used_again() -> None:
 async def test_a_pooled_connection_may_be_lost_without_a_word(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    gate = Gate()
+    gate, reset = Gate(), Gate()
+    end = chunk(say("", "stop") + DONE) + LAST
     caplog.set_level(logging.DEBUG)
-    with Upstream([*spoken("Hello"), gate, RST], spoken("again")) as upstream:
-        assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
-        gate.open()
+    with Upstream([CHUNKED, HELLO, gate, end, reset, RST], spoken("again")) as upstream:
+        stream = OpenAICompatible(base_url=upstream.url).create_async_generator("m", "Hi")
+        async for _ in stream:
+            gate.open()
+        reset.open()
         await soon(upstream.connections[0].closed)
         await asyncio.sleep(0.01)
         assert await ask(OpenAICompatible, upstream.url) == ["again"]
@@ -884,24 +878,6 @@ def test_under_uvloop_too_whoever_leaves_closes_the_connection(
 def test_under_uvloop_too_every_fault_ends_in_its_own_error(name: str) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(test_every_fault_ends_in_its_own_error_that_shows_no_secret(name, Aura))
-
-
-def run_script(code: str, *options: str, **environment: str) -> str:
-    """What a fresh interpreter prints, with warnings as errors and nothing on stderr."""
-    quiet = "import logging; logging.getLogger('asyncio').setLevel('ERROR')\n"  # slow is no error
-    code = quiet + textwrap.dedent(code)
-    command = [sys.executable, "-W", "error", "-X", "dev", *options, "-c", code]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-        env={**os.environ, **environment},
-    )
-    assert done.stderr == ""
-    assert done.returncode == 0
-    return done.stdout
 
 
 SCRIPT = """

@@ -775,9 +775,9 @@ def test_an_event_may_have_eight_mebibytes_and_those_before_it_come_first(excess
     "body",
     [
         say("x" * 2**20) + STOP + DONE,
-        b" " * 2**18 + say("x") + STOP + DONE,
-        b"\n" * 2**18 + say("x") + STOP + DONE,
-        json.dumps({**WHOLE, "pad": "x" * 2**18}).encode(),
+        b" " * 2**19 + say("x") + STOP + DONE,
+        b"\n" * 2**19 + say("x") + STOP + DONE,
+        json.dumps({**WHOLE, "pad": "x" * 2**19}).encode(),
         b"".join(say(f"слово {n}") for n in range(2_000)) + STOP + DONE,
         b"".join(call(id=f"c{n}", function={"name": "f"}) for n in range(2_000)) + STOP + DONE,
         b"".join(call(index=0, function={"arguments": "x"}) for _ in range(2_000)) + STOP + DONE,
@@ -787,7 +787,7 @@ def test_an_event_may_have_eight_mebibytes_and_those_before_it_come_first(excess
 def test_a_body_fed_byte_by_byte_takes_time_in_proportion(body: bytes) -> None:
     began = process_time()
     assert read(CHAT, by(body, 1)).finish
-    assert process_time() - began < 20  # about 1 s
+    assert process_time() - began < 10  # its square takes a minute
 
 
 # Whatever comes

@@ -219,6 +219,10 @@ class Upstream:
         """Connection number ``n``, once it stands."""
         return self._opened[n]
 
+    def follow(self, *scripts: Script) -> None:
+        """Go on with these scripts."""
+        self._scripts[:] = scripts
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

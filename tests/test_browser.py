@@ -7,10 +7,11 @@ that has it: its User-Agent must be the same.
 from __future__ import annotations
 
 import base64
-import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -21,8 +22,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from penstock import Aura, Unauthorized
 from penstock.browser import session_headers
 from penstock.errors import ConfigError
-from programs import program
-from raw import Script, Upstream, head
+from programs import find
 
 ARGUMENTS = (
     "--headless=new",
@@ -41,33 +41,51 @@ document.cookie = "elsewhere=1; path=/other";
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
-def service(request: bytes) -> Script:
+class Service(BaseHTTPRequestHandler):
     """The page for a browser; an answer for whoever holds what the page set."""
-    if request.startswith(b"GET"):
-        return [head(content_type="text/html", content_length=len(PAGE)) + PAGE]
-    agent = _header(request, "user-agent")
-    cookie = f"session={base64.b64encode(agent.encode()).decode()[:12]}"
-    if "Chrome/" not in agent or _header(request, "cookie") != cookie:
-        return [head("401 Unauthorized", content_length=0)]
-    return [head(content_type="text/plain", content_length=7) + b"welcome"]
 
+    protocol_version = "HTTP/1.1"
 
-def _header(request: bytes, name: str) -> str:
-    found = re.search(rf"(?mi)^{name}: (.*?)\r?$", request.partition(b"\r\n\r\n")[0].decode())
-    return found[1] if found else ""
+    def do_GET(self) -> None:
+        self._answer(200, "text/html", PAGE)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        agent = self.headers.get("User-Agent", "")
+        cookie = f"session={base64.b64encode(agent.encode()).decode()[:12]}"
+        if "Chrome/" in agent and self.headers.get("Cookie") == cookie:
+            self._answer(200, "text/plain", b"welcome")
+        else:
+            self._answer(401, "text/plain", b"")
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 @pytest.fixture
-def aura() -> Iterator[Upstream]:
-    with Upstream(answer=service) as upstream:
-        yield upstream
+def aura() -> Iterator[str]:
+    """The service's address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 @contextmanager
 def selenium() -> Iterator[Chrome]:
     options = ChromeOptions()
-    options.binary_location = program("chromium", "chromium")
-    driver_path = program("chromedriver", "chromium-driver")
+    options.binary_location = find("chromium")
+    driver_path = find("chromedriver")
     with tempfile.TemporaryDirectory() as profile:
         for argument in (*ARGUMENTS, f"--user-data-dir={profile}"):
             options.add_argument(argument)
@@ -79,62 +97,62 @@ def selenium() -> Iterator[Chrome]:
 
 
 def launch() -> dict[str, Any]:
-    return {"executable_path": program("chromium", "chromium"), "args": list(ARGUMENTS[1:])}
+    return {"executable_path": find("chromium"), "args": list(ARGUMENTS[1:])}
 
 
-async def test_without_the_session_the_service_refuses(aura: Upstream) -> None:
+async def test_without_the_session_the_service_refuses(aura: str) -> None:
     with pytest.raises(Unauthorized):
-        await Aura.create_async("", HELLO, base_url=aura.url)
+        await Aura.create_async("", HELLO, base_url=aura)
 
 
 @pytest.mark.slow
-async def test_a_selenium_session_is_taken_over(aura: Upstream) -> None:
+async def test_a_selenium_session_is_taken_over(aura: str) -> None:
     with selenium() as driver:
-        driver.get(aura.url)
-        stream = Aura.create_async_generator("", HELLO, base_url=aura.url, webdriver=driver)
+        driver.get(aura)
+        stream = Aura.create_async_generator("", HELLO, base_url=aura, webdriver=driver)
         assert "".join([chunk async for chunk in stream]) == "welcome"
 
 
 @pytest.mark.slow
-async def test_cookies_of_another_host_stay_there(aura: Upstream) -> None:
-    elsewhere = aura.url.replace("127.0.0.1", "localhost")
+async def test_cookies_of_another_host_stay_there(aura: str) -> None:
+    elsewhere = aura.replace("127.0.0.1", "localhost")
     with selenium() as driver:
         driver.get(elsewhere)
-        assert "Cookie" not in await session_headers(driver, aura.url + "/api/chat")
+        assert "Cookie" not in await session_headers(driver, aura + "/api/chat")
         assert "session=" in (await session_headers(driver, elsewhere + "/api/chat"))["Cookie"]
 
 
 @pytest.mark.slow
-async def test_an_asynchronous_playwright_session_is_taken_over(aura: Upstream) -> None:
+async def test_an_asynchronous_playwright_session_is_taken_over(aura: str) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(**launch())
         context = await browser.new_context()
         page = await context.new_page()
-        await page.goto(aura.url)
+        await page.goto(aura)
         for session in (page, context):
-            stream = Aura.create_async_generator("", HELLO, base_url=aura.url, webdriver=session)
+            stream = Aura.create_async_generator("", HELLO, base_url=aura, webdriver=session)
             assert "".join([chunk async for chunk in stream]) == "welcome"
-        elsewhere = aura.url.replace("127.0.0.1", "localhost")
+        elsewhere = aura.replace("127.0.0.1", "localhost")
         assert "Cookie" not in await session_headers(context, elsewhere)
         await browser.close()
 
 
 @pytest.mark.slow
-def test_a_synchronous_playwright_session_is_taken_over(aura: Upstream) -> None:
+def test_a_synchronous_playwright_session_is_taken_over(aura: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch())
         context = browser.new_context()
         page = context.new_page()
-        page.goto(aura.url)
+        page.goto(aura)
         for session in (page, context):
-            provider = Aura(base_url=aura.url, webdriver=session)
+            provider = Aura(base_url=aura, webdriver=session)
             assert list(provider.create_completion("", HELLO, stream=True)) == ["welcome"]
         browser.close()
 
 
-async def test_anything_else_is_no_webdriver(aura: Upstream) -> None:
+async def test_anything_else_is_no_webdriver(aura: str) -> None:
     with pytest.raises(ConfigError, match="Selenium WebDriver or a Playwright page"):
-        await Aura.create_async("", HELLO, base_url=aura.url, webdriver=object())
+        await Aura.create_async("", HELLO, base_url=aura, webdriver=object())
 
 
 class Driver:

@@ -369,3 +369,10 @@ async def test_the_gateway_never_asks_itself() -> None:
         status, got, _ = await read(url + CHAT, asked(model="aura/openchat_3.6"))
         assert status == 500
         assert b"this very gateway" in got
+
+
+async def test_an_answer_that_says_nothing_but_ends_well_goes_through() -> None:
+    said = say("", "stop") + DONE
+    with Upstream([CHUNKED, chunk(said), LAST]) as upstream:
+        async with serving(upstream) as url:
+            assert await read(url + CHAT, asked()) == (200, said, True)

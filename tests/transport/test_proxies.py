@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import ssl
 import sys
 import time
@@ -22,7 +24,6 @@ from raw import (
     FIN,
     SOON,
     STAY,
-    Gate,
     Upstream,
     assert_no_secret,
     chunk,
@@ -178,13 +179,17 @@ async def test_what_is_no_proxy_is_refused_without_being_shown(proxy: str) -> No
     assert "proxy" in error.message
 
 
-async def test_a_password_may_hold_anything_percent_encoded(tmp_path: Path) -> None:
-    with (
-        programs.tinyproxy(tmp_path, USER, "a:b@c/d") as address,
-        Upstream(spoken("Hello")) as upstream,
-    ):
-        proxy = f"http://{USER}:a%3Ab%40c%2Fd@{address}"
-        assert await ask(upstream.url, proxy=proxy) == "Hello"
+async def test_a_password_may_hold_anything_percent_encoded() -> None:
+    password, encoded = "a:b@c/d?", "a%3Ab%40c%2Fd%3F"
+    with programs.microsocks(USER, password) as address, Upstream(spoken("Hello")) as upstream:
+        assert await ask(upstream.url, proxy=f"socks5://{USER}:{encoded}@{address}") == "Hello"
+    with Upstream(spoken("Hello")) as proxy:  # it takes the proxy's part
+        address = f"127.0.0.1:{proxy.port}"
+        url = "http://nobody.invalid"
+        assert await ask(url, proxy=f"http://{USER}:{encoded}@{address}") == "Hello"
+        request = proxy.connections[0].requests[0]
+    credentials = base64.b64encode(f"{USER}:{password}".encode())
+    assert b"\r\nProxy-Authorization: Basic " + credentials + b"\r\n" in request
 
 
 async def test_a_call_goes_before_an_instance_and_an_instance_before_the_environment(
@@ -236,12 +241,24 @@ def test_synchronous_callers_go_through_proxies_too(proxy: str) -> None:
         assert list(provider.create_completion("m", "Hi", stream=True)) == ["Hello"]
 
 
-async def test_the_name_is_resolved_by_the_socks_proxy_alone() -> None:
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
+async def test_a_name_is_resolved_by_the_socks_proxy_alone(scheme: str) -> None:
     asked: list[bytes] = []
-    accept = Gate()
-    with Upstream([STAY], deaf=True) as silent:
-        # A SOCKS5 proxy of raw bytes: it takes no authentication and then hears the target.
-        del silent, accept, asked
+
+    async def socks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting = await reader.readexactly(2)
+        await reader.readexactly(greeting[1])
+        writer.write(b"\x05\x00")  # no authentication needed
+        head = await reader.readexactly(5)
+        asked.append(head[3:4] + await reader.readexactly(head[4]))
+        writer.write(b"\x05\x04\x00\x01" + bytes(6))  # host unreachable
+        writer.close()
+
+    async with await asyncio.start_server(socks, "127.0.0.1", 0) as server:
+        address = server.sockets[0].getsockname()
+        error = await failure("http://nobody.invalid", proxy=f"{scheme}://127.0.0.1:{address[1]}")
+    assert type(error) is errors.ConnectionFailed
+    assert asked == [b"\x03nobody.invalid"]
 
 
 async def test_without_the_extra_a_socks_proxy_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

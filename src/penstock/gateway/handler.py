@@ -23,13 +23,14 @@ from msgspec import Struct
 from penstock import __version__
 from penstock.catalog import Catalog
 from penstock.errors import CallerError, ConfigError, InvalidRequest, PenstockError
-from penstock.events import SPOKEN, Event, collect_async
+from penstock.events import SPOKEN, Event, Finish, collect_async
 from penstock.gateway.guard import check_caller, is_loopback
 from penstock.gateway.routes import Route, build
 from penstock.http_provider import HTTPProvider, read_whole
-from penstock.protocols import Encoder, Protocol, json
+from penstock.protocols import Decoder, Encoder, Protocol, json
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.provider import Provider
+from penstock.transport import read_out
 from penstock.types import ChatRequest
 
 logger = logging.getLogger("penstock.gateway")
@@ -172,35 +173,43 @@ async def _relay(
         held, speaking = b"", False
         async with aclosing(response.chunks()) as chunks:
             async for chunk in chunks:
-                events: list[Event] = []
-                try:
-                    for event in decoder.feed(chunk):
-                        events.append(event)
-                        if not speaking and isinstance(event, SPOKEN):
-                            speaking = True
-                            response.spoken()
-                except PenstockError:
+                events, failure = _read(decoder, chunk)
+                if not speaking and any(isinstance(event, SPOKEN) for event in events):
+                    speaking = True
+                    response.spoken()
+                if failure is not None:
                     if speaking:  # what came before the failure was said, and is not lost
-                        writer = encoder()
-                        yield b"".join(map(writer.encode, events))
-                    raise
-                pending = decoder.pending
+                        yield b"".join(map(encoder().encode, events))
+                    raise failure
                 data = held + chunk if held else chunk
-                if not speaking and len(data) < _HELD:
+                ended = bool(events) and isinstance(events[-1], Finish)
+                if not speaking and not ended and len(data) < _HELD:
                     held = data
-                elif pending:
-                    held = data[-pending:]
-                    if len(data) > pending:
-                        yield data[:-pending]
-                else:
-                    held = b""
-                    yield data
+                    continue
+                whole = len(data) - decoder.pending
+                held = data[whole:]
+                if whole:
+                    yield data[:whole] if held else data
+                if ended:
+                    await read_out(chunks)  # whatever follows is no part of the answer
+                    return
         events = list(decoder.close(response.delimited))
         if decoder.whole:  # a whole answer where a stream was asked
             writer = encoder()
             held = b"".join(map(writer.encode, events)) + writer.close()
         if held:
             yield held
+
+
+def _read(decoder: Decoder, chunk: bytes) -> tuple[list[Event], PenstockError | None]:
+    """The events of a chunk, and the error that followed them."""
+    events: list[Event] = []
+    try:
+        for event in decoder.feed(chunk):
+            events.append(event)  # noqa: PERF402 - kept though the next one raises
+    except PenstockError as error:
+        return events, error
+    return events, None
 
 
 async def _relay_whole(provider: HTTPProvider, body: bytes) -> Answer:

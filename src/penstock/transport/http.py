@@ -83,11 +83,11 @@ class HTTPTransport:
             watch.stop()
             failed = [map_error(error, request)]
         else:
-            if response.status != 407 or not request.proxy:
+            if not _is_the_proxys(response, request):
                 return _HTTPResponse(response, watch)
             watch.stop()
             response.close()
-            failed = [_proxy_refused(407, request)]
+            failed = [_proxy_refused(response.status, request)]
         raise failed.pop()  # out here, so that aiohttp's error, full of headers, is not its context
 
 
@@ -356,8 +356,18 @@ def _map_socks_error(error: Exception, request: Request) -> PenstockError:
     return ConnectionFailed(f"the proxy {proxy} could not connect to {where}")
 
 
+def _is_the_proxys(response: aiohttp.ClientResponse, request: Request) -> bool:
+    """Whether a proxy answered in the service's place that it does not know us. tinyproxy says 401
+    where it should say 407; no chat service asks for Basic authentication."""
+    if not request.proxy or request.proxy.startswith("socks"):
+        return False
+    basic = response.headers.get("www-authenticate", "").lower().startswith("basic")
+    plain = request.url.startswith("http:")
+    return response.status == 407 or (response.status == 401 and basic and plain)
+
+
 def _proxy_refused(status: int, request: Request) -> PenstockError:
-    hint = "; check its user and password" if status == 407 else ""
+    hint = "; check its user and password" if status in (401, 407) else ""
     return ConnectionFailed(f"the proxy {origin(request.proxy)} answered {status}{hint}")
 
 

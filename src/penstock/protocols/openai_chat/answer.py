@@ -1,0 +1,278 @@
+"""One answer as it grows: chunks in, events out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from penstock.errors import EmptyStream, MalformedStream, PenstockError, StreamFailed
+from penstock.events import (
+    Event,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    Start,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+)
+from penstock.protocols import json
+from penstock.protocols.error_body import error_from_value
+from penstock.protocols.openai_chat.chunks import Choice, Chunk, Delta, Function, ToolCall
+from penstock.protocols.openai_chat.encode import signed
+from penstock.protocols.openai_chat.request import LEGACY, NAME
+from penstock.protocols.openai_chat.usage import decode_usage
+from penstock.types import Metadata
+
+_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "eos": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+
+class _OpenCall:
+    """A tool call under way; its fragments wait until its name is known."""
+
+    __slots__ = ("held", "id", "index", "metadata", "name")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.id = ""
+        self.name: str | None = None
+        self.held = ""
+        self.metadata: Metadata | None = None
+
+    def start(self) -> Iterator[Event]:
+        yield ToolCallStart(self.index, self.id, self.name or "", self.metadata)
+        if self.held:
+            yield ToolCallDelta(self.index, self.held)
+
+
+class Answer:
+    """What has been said so far: chunks in, events out.
+
+    ``index`` is the number of the part begun last; ``plain`` says that it is text and nothing
+    of it is held back, so that a plain chunk is one ``TextDelta`` and no more.
+    """
+
+    def __init__(self) -> None:
+        self.plain = False
+        self.index = -1
+        self.began = False
+        self.ended = False
+        self.raw_reason: str | None = None
+        self._kind: type[Event] | None = None
+        self._refusing = False
+        self._halves: dict[str | _OpenCall, str] = {}
+        self._started = False
+        self._usage: dict[str, Any] | None = None
+        self._calls: list[_OpenCall] = []
+        self._known: dict[int | str, _OpenCall] = {}
+        self._spoken = False
+
+    def take(self, chunk: Chunk) -> Iterator[Event]:
+        self.began = True
+        if chunk.error is not None and not chunk.choices:
+            raise self._error(chunk.error)
+        if not self._started:
+            yield from self._begin(chunk)
+        for choice in chunk.choices or ():
+            if choice.index == 0:  # the waist carries one answer; others pass through as bytes
+                yield from self._choose(choice)
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
+            self._usage = chunk.x_groq.usage
+        if chunk.error is not None:
+            raise self._error(chunk.error)
+
+    def _error(self, error: Any) -> PenstockError:
+        value = error if isinstance(error, Mapping) else {"error": str(error)}
+        if self._spoken:
+            found = error_from_value(200, value, StreamFailed)
+            return StreamFailed(found.message, type=found.type, code=found.code, param=found.param)
+        return error_from_value(200, value, StreamFailed)
+
+    def _begin(self, chunk: Chunk) -> Iterator[Event]:
+        id, model = str(chunk.id or ""), str(chunk.model or "")
+        if id or model or chunk.choices:
+            self._started = True
+            yield Start(id, model)
+
+    def _choose(self, choice: Choice) -> Iterator[Event]:
+        delta = choice.delta or choice.message
+        if delta is not None:
+            yield from self._delta(delta)
+        if choice.finish_reason:  # some send "" until the end
+            self.raw_reason = choice.finish_reason
+
+    def _delta(self, delta: Delta) -> Iterator[Event]:
+        yield from self._reasoning(delta)
+        if delta.content or delta.annotations or delta.audio:
+            yield from self._content(delta)
+        if refusal := self._join_halves("refusal", delta.refusal or ""):
+            yield TextDelta(refusal, self._part(TextDelta, refusing=True), True)
+        for call in delta.tool_calls or ():
+            yield from self._tool_call(call)
+        if delta.function_call is not None:
+            yield from self._tool_call(ToolCall(-1, type=LEGACY, function=delta.function_call))
+        self._spoken = self._spoken or self.index >= 0
+
+    def _part(self, kind: type[Event], refusing: bool = False) -> int:
+        """The index of the open part of that kind: the one begun last, or a new one."""
+        if self._kind is not kind or self._refusing is not refusing or kind is ToolCallStart:
+            self._kind, self._refusing = kind, refusing
+            self.index += 1
+        self.plain = kind is TextDelta and not refusing and "content" not in self._halves
+        return self.index
+
+    def _reasoning(self, delta: Delta) -> Iterator[Event]:
+        said = delta.reasoning_content or delta.reasoning
+        text = self._join_halves("reasoning", said if isinstance(said, str) else "")
+        details = delta.reasoning_details or []
+        signature, metadata = _signature(text, details)
+        signature = signature or delta.thought_signature or ""
+        if text or signature or metadata:
+            yield ReasoningDelta(text, self._part(ReasoningDelta), signature, metadata)
+
+    def _content(self, delta: Delta) -> Iterator[Event]:
+        content = delta.content
+        if isinstance(content, list):
+            yield from self._content_parts(content)
+            return
+        text = content or ""
+        if not isinstance(text, str):  # an object where a JSON schema was asked (Cloudflare)
+            text = json.encode(text).decode()
+        rare = {"annotations": delta.annotations, "audio": delta.audio}
+        rare = {name: value for name, value in rare.items() if value}
+        text = self._join_halves("content", text)
+        if text or rare:
+            index = self._part(TextDelta)
+            yield TextDelta(text, index, False, {NAME: rare} if rare else None)
+
+    def _content_parts(self, parts: list[Any]) -> Iterator[Event]:
+        """Content as a list of text and thinking parts (Mistral)."""
+        for part in parts:
+            if not isinstance(part, Mapping):
+                raise MalformedStream("a content part is not an object")
+            if part.get("type") == "thinking":
+                if text := "".join(_texts(part.get("thinking"))):
+                    yield ReasoningDelta(text, self._part(ReasoningDelta))
+            elif text := "".join(_texts([part])):
+                yield TextDelta(text, self._part(TextDelta))
+
+    def _join_halves(self, whose: str | _OpenCall, text: str) -> str:
+        """Half a character at the end waits for its other half in the next chunk."""
+        if text.isascii() and not self._halves:
+            return text
+        text = self._halves.pop(whose, "") + text
+        if "\ud800" <= text[-1:] <= "\udbff":
+            self._halves[whose], text = text[-1], text[:-1]
+            self.plain = False
+        mended: str = json.mend(text)
+        return mended
+
+    def _tool_call(self, call: ToolCall) -> Iterator[Event]:
+        function = call.function or call.custom or Function()
+        open_call = self._find(call, function)
+        arguments = self._join_halves(open_call, _arguments(function))
+        if open_call.name is not None:
+            if arguments:
+                yield ToolCallDelta(open_call.index, arguments)
+            return
+        open_call.id = open_call.id or _id(call)
+        open_call.held += arguments
+        if function.name:
+            open_call.name = str(function.name)
+            yield from open_call.start()
+
+    def _find(self, call: ToolCall, function: Function) -> _OpenCall:
+        """The call that a fragment belongs to: by index, else by id; a new id with a name and
+        a known index begins a new call."""
+        id = _id(call)
+        if call.index is not None:
+            known = self._known.get(call.index)
+            is_new = bool(known and id and known.id and id != known.id and function.name)
+        elif id:
+            known = self._known.get(id)
+            is_new = False
+        else:
+            known = self._calls[-1] if self._calls else None
+            is_new = bool(function.name)
+        if known is None or is_new:
+            known = self._open_call(call)
+        if id:
+            self._known.setdefault(id, known)
+        return known
+
+    def _open_call(self, call: ToolCall) -> _OpenCall:
+        opened = _OpenCall(self._part(ToolCallStart))
+        kept: dict[str, Any] = {}
+        if call.type not in (None, "", "function"):
+            kept["type"] = call.type
+        if call.extra_content is not None:
+            kept["extra_content"] = call.extra_content
+        opened.metadata = {NAME: kept} if kept else None
+        self._calls.append(opened)
+        if call.index is not None:
+            self._known[call.index] = opened
+        return opened
+
+    def end(self) -> Iterator[Event]:
+        """What is still held, and ``Finish``. Raises ``EmptyStream`` if nothing was said."""
+        self.ended = True
+        for call in self._calls:
+            if call.name is None:
+                yield from call.start()
+        for whose in self._halves:
+            yield self._lone_half(whose)
+        if not self._spoken and self.raw_reason is None:
+            raise EmptyStream("the service ended the stream before it said anything; try again")
+        reason = _REASONS.get(self.raw_reason or "", "unknown")
+        usage = None if self._usage is None else decode_usage(self._usage)
+        yield Finish(reason, self.raw_reason, usage)
+
+    def _lone_half(self, whose: str | _OpenCall) -> Event:
+        match whose:
+            case _OpenCall():
+                return ToolCallDelta(whose.index, "\ufffd")
+            case "reasoning":
+                return ReasoningDelta("\ufffd", self._part(ReasoningDelta))
+            case _:
+                refusing = whose == "refusal"
+                return TextDelta("\ufffd", self._part(TextDelta, refusing), refusing)
+
+
+def _id(call: ToolCall) -> str:
+    return str(call.id or "")
+
+
+def _texts(parts: Any) -> Iterator[str]:
+    """The texts in a list of content parts."""
+    for part in parts if isinstance(parts, list) else ():
+        text = part.get("text") if isinstance(part, Mapping) else None
+        if isinstance(text, str):
+            yield text
+
+
+def _arguments(function: Function) -> str:
+    value = function.arguments if function.arguments is not None else function.input
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.encode(value).decode()
+
+
+def _signature(text: str, details: list[Any]) -> tuple[str, Metadata | None]:
+    """The signature in ``reasoning_details``, and the details where they hold more than that."""
+    if not details:
+        return "", None
+    found = [str(d["signature"]) for d in details if isinstance(d, Mapping) and d.get("signature")]
+    signature = found[-1] if found else ""
+    if details == [signed(text, signature)]:
+        return signature, None
+    return signature, {NAME: {"reasoning_details": details}}

@@ -153,7 +153,8 @@ class Gate(Step):
         self._opened: Future[None] = Future()
 
     def open(self) -> None:
-        self._opened.set_result(None)
+        if not self._opened.done():
+            self._opened.set_result(None)
 
     async def play(self, connection: Connection) -> None:
         await asyncio.wrap_future(self._opened)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -86,12 +86,8 @@ def test_a_stream_says_what_its_source_says_and_fails_where_it_fails(
             raise KeyError(after)
 
     said: list[int] = []
-    try:
+    with pytest.raises(KeyError, match=str(after)) if after else nullcontext():
         said.extend(SyncStream(source))
-    except KeyError as error:
-        assert error.args == (after,)
-    else:
-        assert not after
     assert said == items
 
 
@@ -218,7 +214,7 @@ def test_what_came_before_an_error_is_delivered_first() -> None:
 
 def test_a_deadline_holds_while_the_caller_waits() -> None:
     with Upstream([CHUNKED, HELLO, STAY]) as upstream:
-        with pytest.raises(errors.StreamStalled, match="0.1 s"):
+        with pytest.raises(errors.StreamStalled, match=r"within 0\.1 s \(idle"):
             list(stream(upstream.url, timeouts={"idle": 0.1}))
         latency(upstream.connections[0], time.monotonic())
 
@@ -444,17 +440,30 @@ def test_a_forked_child_has_a_loop_of_its_own() -> None:
     import os, sys, warnings
     warnings.simplefilter("ignore", DeprecationWarning)  # of fork itself, since 3.12
     from penstock.providers.openai_compatible import OpenAICompatible
-    provider = OpenAICompatible(base_url=sys.argv[1])
+    provider = OpenAICompatible(base_url=sys.argv[1], timeouts={"total": 3})
     ask = lambda: print(*provider.create_completion("m", "Hi"), flush=True)
+    held = provider.create_completion("m", "Hi", stream=True)
+    print(next(held), flush=True)
     ask()
-    child = os.fork()
-    ask()
-    if child:
+    if child := os.fork():
         os.waitpid(child, 0)
         ask()
+        print(*held, flush=True)  # the child's end has not disturbed it
+    else:
+        ask()
     """
-    with Upstream(spoken("Hello")) as upstream:
-        assert run_script(code, upstream.url) == "Hello\n" * 4
+    gate = Gate()
+
+    def answer(request: bytes) -> Script:
+        if len(upstream.connections) < 3:
+            return spoken("Hello")
+        gate.open()  # the child has asked
+        return spoken("Hello")
+
+    slow = [CHUNKED, HELLO, gate, *spoken("late")[1:]]
+    with Upstream(slow, answer) as upstream, python(code, upstream.url) as process:
+        said = process.communicate(timeout=10)
+    assert said == ("Hello\nHello\nHello\nHello\nlate\n", "")
 
 
 class python:

@@ -83,7 +83,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_start_afresh)
 
 
-def _start(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+def _start(coroutine: Coroutine[Any, Any, T]) -> tuple[Future[T], asyncio.AbstractEventLoop]:
     background = _running()
     if threading.current_thread() is background:
         coroutine.close()
@@ -91,7 +91,7 @@ def _start(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
             "a synchronous call from asynchronous code that a synchronous call runs would wait "
             "for itself; use create_async_generator or create_async there"
         )
-    return asyncio.run_coroutine_threadsafe(coroutine, background.loop)
+    return asyncio.run_coroutine_threadsafe(coroutine, background.loop), background.loop
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -99,7 +99,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
     An interrupt (Ctrl-C) while waiting cancels it.
     """
-    future = _start(coroutine)
+    future, _ = _start(coroutine)
     try:
         return future.result()
     except BaseException:
@@ -155,17 +155,18 @@ class SyncStream(Generic[T]):
 
 
 _END: Any = object()
+_CLOSED = "this stream was closed while it was read"
 
 
 class _Items(Generic[T]):
     """One pass over the stream: a task on the loop fills a queue, the caller empties it."""
 
     def __init__(self, open_stream: Callable[[], AsyncIterator[T]]) -> None:
-        self._ended = True
+        self._open_stream = open_stream
         self._queue: queue.SimpleQueue[tuple[T, BaseException | None]] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(_AHEAD)
-        self._task = _start(_pump(open_stream, self._queue, self._room))
-        self._loop = _running().loop
+        self._task: Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._ended = False
 
     def __iter__(self) -> Iterator[T]:
@@ -174,6 +175,8 @@ class _Items(Generic[T]):
     def __next__(self) -> T:
         if self._ended:
             raise StopIteration
+        if self._task is None:
+            self._task, self._loop = _start(_pump(self._open_stream, self._queue, self._room))
         try:
             item, error = self._queue.get()
         except BaseException:  # Ctrl-C while waiting
@@ -181,19 +184,20 @@ class _Items(Generic[T]):
             raise
         if item is _END:
             self._ended = True
+            self._task.cancel()  # closed by another thread just as it started, it may still run
             raise error or StopIteration
         self._loop.call_soon_threadsafe(self._room.release)
         return item
 
     def close(self) -> None:
         self._ended = True
-        self._task.cancel()
-        # Whoever waits in another thread must not take this for the service's end.
-        self._queue.put((_END, RuntimeError("this stream was closed while it was read")))
+        self._queue.put((_END, RuntimeError(_CLOSED)))  # wakes whoever waits in another thread
+        if self._task is not None:
+            self._task.cancel()
 
     def __del__(self) -> None:
         # May run in any thread, the loop's own among them: only ask, never wait.
-        if not self._ended and not self._loop.is_closed():
+        if self._task is not None and not self._ended and not self._loop.is_closed():
             self._task.cancel()
 
 
@@ -208,10 +212,11 @@ async def _pump(
             await room.acquire()
             items.put((item, None))
         items.put((_END, None))
+    except asyncio.CancelledError:
+        items.put((_END, RuntimeError(_CLOSED)))
+        raise
     except BaseException as error:
         items.put((_END, error))
-        if isinstance(error, asyncio.CancelledError):
-            raise
     finally:
         close = getattr(stream, "aclose", None)
         if close is not None:

@@ -3,7 +3,7 @@
 arguments.py   the options of every command
 chat.py        one question, one answer; conversation.py asks, answer.py carries it to the screen
 session.py     the interactive session; commands.py, line.py and history.py are its parts
-rendering.py   what events look like: text or JSON lines; markdown.py with rich
+rendering.py   what events look like: text or JSON lines; markdown.py with rich; output.py chooses
 serve.py       the gateway; hello.py asks it one question
 listings.py    providers and models
 running.py     the event loop; terminal.py what may be written to a terminal; default.py says

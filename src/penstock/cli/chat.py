@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 
 from penstock.catalog import BUILTIN
-from penstock.cli import rendering, running, terminal
+from penstock.cli import output, running, terminal
 from penstock.cli.answer import carry, report
 from penstock.cli.conversation import Conversation
 from penstock.errors import InvalidRequest
@@ -19,7 +19,7 @@ def run(args: Namespace) -> None:
 
         session.run(args)
         return
-    with running.runner() as runner, rendering.renderer(args) as renderer:
+    with running.runner() as runner, output.renderer(args) as renderer:
         question = _question(args.prompt)
         conversation = Conversation(args)
         if not conversation.model and conversation.catalog.default() == BUILTIN:

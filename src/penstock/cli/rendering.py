@@ -1,4 +1,4 @@
-"""What events look like: bare text, lines of JSON, or Markdown (markdown.py).
+"""What events look like: bare text or lines of JSON (markdown.py adds Markdown).
 
 A renderer is a context: inside it, ``render`` takes the events as they come; leaving it ends the
 output, however the answer ended.
@@ -6,11 +6,9 @@ output, however the answer ended.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from abc import ABC, abstractmethod
-from argparse import Namespace
 from typing import Self
 
 import msgspec
@@ -70,19 +68,6 @@ class JSONLines(Renderer):
     def end(self, error: BaseException | None) -> None:
         if isinstance(error, PenstockError):
             _write_line({"type": "error", "error": _snake(error), "message": error.message})
-
-
-def renderer(args: Namespace) -> Renderer:
-    """The one that the options and the terminal ask for."""
-    if args.json:
-        return JSONLines()
-    if args.plain or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        return PlainText()
-    try:
-        from penstock.cli.markdown import MarkdownScreen
-    except ModuleNotFoundError:  # rich comes with the extra
-        return PlainText()
-    return MarkdownScreen()
 
 
 def _write_line(value: dict[str, object]) -> None:

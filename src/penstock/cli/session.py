@@ -11,7 +11,7 @@ import asyncio
 from argparse import Namespace
 from contextlib import suppress
 
-from penstock.cli import history, line, rendering, running
+from penstock.cli import history, line, output, rendering, running
 from penstock.cli.answer import carry, report
 from penstock.cli.commands import Leave, obey
 from penstock.cli.conversation import Conversation
@@ -45,7 +45,7 @@ def _answer(
     question: str, conversation: Conversation, runner: asyncio.Runner, args: Namespace
 ) -> None:
     try:
-        with rendering.renderer(args) as renderer:
+        with output.renderer(args) as renderer:
             finish = runner.run(_turn(conversation, question, renderer))
     except KeyboardInterrupt:
         note("[stopped]")

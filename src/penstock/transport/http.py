@@ -426,6 +426,20 @@ async def _keep_session(place: _Place) -> AsyncGenerator[aiohttp.ClientSession]:
         await session.close()
 
 
+def _disown() -> None:
+    """In a forked child: the parent's connections are never touched again, not even by the end of
+    the process. Closing one here would take it off the poll set that both processes share."""
+    import ctypes
+
+    for session, _ in _sessions.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+    _sessions.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_disown)
+
+
 def _connector(socks: str) -> aiohttp.BaseConnector:
     if not socks:
         return aiohttp.TCPConnector(limit=0)

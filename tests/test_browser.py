@@ -1,194 +1,257 @@
-"""A browser session for real: headless Chromium under Selenium and under Playwright.
-
-The service answers only with the cookie that its own page's script set, and only to the browser
-that has it: its User-Agent must be the same.
-"""
+"""A browser session that the user opened: its cookies for the service and its User-Agent."""
 
 from __future__ import annotations
 
-import base64
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import BrowserContext as AsyncContext
 from playwright.async_api import async_playwright
-from playwright.sync_api import sync_playwright
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from playwright.sync_api import BrowserContext, sync_playwright
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 
-from penstock import Aura, Unauthorized
-from penstock.browser import session_headers
-from penstock.errors import ConfigError
-from programs import find
+import programs
+from penstock import browser
+from penstock.errors import ConfigError, Unauthorized
+from penstock.providers.aura import Aura
+from raw import LAST, Script, Upstream, chunk, head
 
-ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PAGE = b"""<!doctype html><title>Aura</title><script>
-document.cookie = "session=" + btoa(navigator.userAgent).slice(0, 12) + "; path=/";
-document.cookie = "elsewhere=1; path=/other";
-</script>"""
-HELLO = [{"role": "user", "content": "Hello"}]
-
-
-class Service(BaseHTTPRequestHandler):
-    """The page for a browser; an answer for whoever holds what the page set."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self._answer(200, "text/html", PAGE)
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        agent = self.headers.get("User-Agent", "")
-        cookie = f"session={base64.b64encode(agent.encode()).decode()[:12]}"
-        if "Chrome/" in agent and self.headers.get("Cookie") == cookie:
-            self._answer(200, "text/plain", b"welcome")
-        else:
-            self._answer(401, "text/plain", b"")
-
-    def _answer(self, status: int, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def aura() -> Iterator[str]:
-    """The service's address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-@contextmanager
-def selenium() -> Iterator[Chrome]:
-    options = ChromeOptions()
-    options.binary_location = find("chromium")
-    driver_path = find("chromedriver")
-    with tempfile.TemporaryDirectory() as profile:
-        for argument in (*ARGUMENTS, f"--user-data-dir={profile}"):
-            options.add_argument(argument)
-        driver = Chrome(options, ChromeService(driver_path))
-        try:
-            yield driver
-        finally:
-            driver.quit()
-
-
-def launch() -> dict[str, Any]:
-    return {"executable_path": find("chromium"), "args": list(ARGUMENTS[1:])}
-
-
-async def test_without_the_session_the_service_refuses(aura: str) -> None:
-    with pytest.raises(Unauthorized):
-        await Aura.create_async("", HELLO, base_url=aura)
-
-
-@pytest.mark.slow
-async def test_a_selenium_session_is_taken_over(aura: str) -> None:
-    with selenium() as driver:
-        driver.get(aura)
-        stream = Aura.create_async_generator("", HELLO, base_url=aura, webdriver=driver)
-        assert "".join([chunk async for chunk in stream]) == "welcome"
-
-
-@pytest.mark.slow
-async def test_cookies_of_another_host_stay_there(aura: str) -> None:
-    elsewhere = aura.replace("127.0.0.1", "localhost")
-    with selenium() as driver:
-        driver.get(elsewhere)
-        assert "Cookie" not in await session_headers(driver, aura + "/api/chat")
-        assert "session=" in (await session_headers(driver, elsewhere + "/api/chat"))["Cookie"]
-
-
-@pytest.mark.slow
-async def test_an_asynchronous_playwright_session_is_taken_over(aura: str) -> None:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(**launch())
-        context = await browser.new_context()
-        page = await context.new_page()
-        await page.goto(aura)
-        for session in (page, context):
-            stream = Aura.create_async_generator("", HELLO, base_url=aura, webdriver=session)
-            assert "".join([chunk async for chunk in stream]) == "welcome"
-        elsewhere = aura.replace("127.0.0.1", "localhost")
-        assert "Cookie" not in await session_headers(context, elsewhere)
-        await browser.close()
-
-
-@pytest.mark.slow
-def test_a_synchronous_playwright_session_is_taken_over(aura: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**launch())
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(aura)
-        for session in (page, context):
-            provider = Aura(base_url=aura, webdriver=session)
-            assert list(provider.create_completion("", HELLO, stream=True)) == ["welcome"]
-        browser.close()
-
-
-async def test_anything_else_is_no_webdriver(aura: str) -> None:
-    with pytest.raises(ConfigError, match="Selenium WebDriver or a Playwright page"):
-        await Aura.create_async("", HELLO, base_url=aura, webdriver=object())
+# Which cookies go where: the law of RFC 6265, section 5.4.
 
 
 class Driver:
-    """A Selenium driver's two methods, with cookies of every kind."""
+    """What a Selenium driver can do, as far as we ask it."""
+
+    def __init__(self, *cookies: dict[str, Any]) -> None:
+        self._cookies = [{"name": "c", "value": "1", **cookie} for cookie in cookies]
 
     def execute_script(self, script: str) -> str:
         assert script == "return navigator.userAgent"
-        return "Browser/1"
+        return "Browser/1.0"
 
     def get_cookies(self) -> list[dict[str, Any]]:
-        def cookie(name: str, **more: Any) -> dict[str, Any]:
-            return {"name": name, "value": "1", "domain": "chat.example.org", "path": "/", **more}
-
-        return [
-            cookie("own"),
-            cookie("parent", domain=".example.org"),
-            cookie("other_host", domain="example.com"),
-            cookie("sibling", domain=".www.example.org"),
-            cookie("host_only_parent", domain="example.org"),
-            cookie("path", path="/api"),
-            cookie("other_path", path="/apiary"),
-            cookie("expired", expiry=1),
-            cookie("session", expires=-1),
-            cookie("secure", secure=True),
-        ]
+        return self._cookies
 
 
 @pytest.mark.parametrize(
-    ("url", "sent"),
+    ("cookie", "url", "sent"),
     [
-        ("https://chat.example.org/api/chat", "own parent path session secure"),
-        ("http://chat.example.org/api/chat", "own parent path session"),
-        ("https://chat.example.org/", "own parent session secure"),
+        ({"domain": "chat.example"}, "https://chat.example/api", True),
+        ({"domain": "chat.example"}, "https://CHAT.example:8443/api", True),
+        ({"domain": "chat.example"}, "https://sub.chat.example/", False),
+        ({"domain": ".chat.example"}, "https://sub.chat.example/", True),
+        ({"domain": ".chat.example"}, "https://chat.example/", True),
+        ({"domain": ".chat.example"}, "https://evilchat.example/", False),
+        ({"domain": "chat.example"}, "https://chat.example.evil/", False),
+        ({"domain": "127.0.0.1"}, "http://localhost/", False),
+        ({"domain": "localhost"}, "http://127.0.0.1/", False),
+        ({"domain": "a.b", "path": "/api"}, "https://a.b/api", True),
+        ({"domain": "a.b", "path": "/api"}, "https://a.b/api/chat", True),
+        ({"domain": "a.b", "path": "/api/"}, "https://a.b/api/chat", True),
+        ({"domain": "a.b", "path": "/api"}, "https://a.b/apis", False),
+        ({"domain": "a.b", "path": "/other"}, "https://a.b/api/chat", False),
+        ({"domain": "a.b", "path": "/"}, "https://a.b", True),
+        ({"domain": "a.b", "secure": True}, "https://a.b/", True),
+        ({"domain": "a.b", "secure": True}, "http://a.b/", False),
+        ({"domain": "localhost", "secure": True}, "http://localhost/", True),
+        ({"domain": "a.b", "expiry": 1}, "https://a.b/", False),
+        ({"domain": "a.b", "expires": 1.5}, "https://a.b/", False),
+        ({"domain": "a.b", "expires": -1}, "https://a.b/", True),
+        ({"domain": "a.b", "expiry": 2**40}, "https://a.b/", True),
     ],
 )
-async def test_a_cookie_goes_where_the_browser_would_send_it(url: str, sent: str) -> None:
-    headers = await session_headers(Driver(), url)
-    assert headers["User-Agent"] == "Browser/1"
-    assert headers["Cookie"] == "; ".join(f"{name}=1" for name in sent.split())
+async def test_a_cookie_goes_where_a_browser_would_send_it(
+    cookie: dict[str, Any], url: str, sent: bool
+) -> None:
+    headers = await browser.session_headers(Driver(cookie), url)
+    assert headers == {"User-Agent": "Browser/1.0", **({"Cookie": "c=1"} if sent else {})}
+
+
+async def test_cookies_are_joined_as_a_browser_joins_them() -> None:
+    driver = Driver({"domain": "a.b"}, {"domain": "c.d"}, {"domain": "a.b", "name": "e"})
+    headers = await browser.session_headers(driver, "https://a.b/")
+    assert headers["Cookie"] == "c=1; e=1"
+
+
+@pytest.mark.parametrize("wrong", ["chromium", 7, object(), ["cookie"]])
+async def test_what_is_no_browser_session_is_the_configurations_fault(wrong: Any) -> None:
+    provider = Aura(webdriver=wrong, base_url="http://127.0.0.1:1")
+    with pytest.raises(ConfigError, match="Selenium WebDriver or a Playwright page or context"):
+        await provider.create_async("m", "Hi")
+
+
+# A service that answers its own browser only.
+
+
+class Service_:
+    """Its page's JavaScript sets a cookie; only with that, and with the User-Agent that fetched
+    the page, it answers."""
+
+    def __init__(self) -> None:
+        self.key = secrets.token_hex(8)
+        self.agent = ""
+        self.questions: list[dict[str, str]] = []
+        self.upstream = Upstream(self.answer)
+
+    def answer(self, request: bytes) -> Script:
+        lines = request.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+        headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:])}
+        if lines[0].startswith("POST /api/chat "):
+            self.questions.append(headers)
+            return self.chat(headers)
+        if lines[0].startswith("GET / "):
+            self.agent = headers["user-agent"]
+            return self.page(headers["host"])
+        return [head("404 Not Found", content_length=0)]
+
+    def page(self, host: str) -> Script:
+        name = "key" if host.startswith("127.") else "foreign"
+        script = (
+            f"document.cookie = '{name}={self.key}; path=/';"
+            "document.cookie = 'api=yes; path=/api';"
+            "document.cookie = 'elsewhere=yes; path=/elsewhere';"
+            "document.title = 'ready'"
+        )
+        page = f"<!doctype html><title>wait</title><script>{script}</script>".encode()
+        return [head(content_type="text/html", content_length=len(page)), page]
+
+    def chat(self, headers: dict[str, str]) -> Script:
+        if (self.cookies.get("key"), headers["user-agent"]) != (self.key, self.agent):
+            return [head("403 Forbidden", content_length=0)]
+        text = [chunk("Здравствуй".encode()), chunk(b", browser"), LAST]
+        return [head(content_type="text/plain", transfer_encoding="chunked"), *text]
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of the last question."""
+        return dict(re.findall(r"(\w+)=(\w+)", self.questions[-1].get("cookie", "")))
+
+    @property
+    def urls(self) -> tuple[str, str]:
+        """The page under another host's name, and under its own."""
+        return f"http://localhost:{self.upstream.port}/", f"{self.upstream.url}/"
+
+
+ANSWER = "Здравствуй, browser"
+OPTIONS = [
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-dev-shm-usage", "--no-proxy-server"),
+]
+
+
+@pytest.fixture
+def service() -> Iterator[Service_]:
+    service = Service_()
+    with service.upstream:
+        yield service
+
+
+async def test_without_the_session_the_service_refuses(service: Service_) -> None:
+    with pytest.raises(Unauthorized):
+        await Aura(base_url=service.upstream.url).create_async("m", "Hi")
+
+
+@pytest.fixture
+def selenium(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = programs.find("chromium", "google-chrome", "chrome")
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path}"):
+        options.add_argument(option)
+    driver = webdriver.Chrome(options, Service(programs.find("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.mark.slow
+async def test_a_selenium_session_is_taken_over(
+    service: Service_, selenium: webdriver.Chrome
+) -> None:
+    for url in service.urls:
+        selenium.get(url)
+        assert selenium.title == "ready"
+    provider = Aura(base_url=service.upstream.url, webdriver=selenium)
+    stream = provider.create_async_generator("openchat_3.6", "Hi")
+    assert "".join([text async for text in stream]) == ANSWER
+    assert service.cookies == {"key": service.key}
+    assert service.questions[-1]["user-agent"] == service.agent
+    # Synchronously too, and given with the call.
+    answer = Aura.create_completion(
+        "openchat_3.6", "Hi", base_url=service.upstream.url, webdriver=selenium
+    )
+    assert "".join(answer) == ANSWER
+    assert selenium.current_url == service.urls[1]  # nothing was opened or clicked
+
+
+@pytest.fixture
+async def async_context() -> AsyncIterator[AsyncContext]:
+    async with async_playwright() as playwright:
+        path = programs.find("chromium", "google-chrome", "chrome")
+        chromium = await playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        yield await chromium.new_context()
+        await chromium.close()
+
+
+@pytest.mark.slow
+async def test_an_asynchronous_playwright_session_is_taken_over(
+    service: Service_, async_context: AsyncContext
+) -> None:
+    page = await async_context.new_page()
+    for url in service.urls:
+        await page.goto(url)
+        assert await page.title() == "ready"
+
+    async def ask(session: Any) -> None:
+        stream = Aura.create_async_generator(
+            "openchat_3.6", "Hi", base_url=service.upstream.url, webdriver=session
+        )
+        assert "".join([text async for text in stream]) == ANSWER
+        assert service.cookies == {"key": service.key, "api": "yes"}
+        assert service.questions[-1]["user-agent"] == service.agent
+
+    await ask(page)
+    await ask(async_context)
+    assert async_context.pages == [page]
+    assert page.url == service.urls[1]
+    await page.close()
+    await ask(async_context)  # a context without a page opens one and closes it again
+    assert async_context.pages == []
+
+
+@pytest.fixture
+def context() -> Iterator[BrowserContext]:
+    with sync_playwright() as playwright:
+        path = programs.find("chromium", "google-chrome", "chrome")
+        chromium = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        yield chromium.new_context()
+        chromium.close()
+
+
+@pytest.mark.slow
+def test_a_synchronous_playwright_session_is_taken_over(
+    service: Service_, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    for url in service.urls:
+        page.goto(url)
+        assert page.title() == "ready"
+    given: dict[str, Any] = {"base_url": service.upstream.url}
+    for session in (page, context):
+        for answer in (
+            Aura.create_completion("openchat_3.6", "Hi", webdriver=session, **given),
+            Aura(webdriver=session, **given).create_completion("openchat_3.6", "Hi", stream=True),
+            Aura(webdriver=session).create_completion("openchat_3.6", "Hi", **given),
+        ):
+            assert "".join(answer) == ANSWER
+            assert service.cookies == {"key": service.key, "api": "yes"}
+            assert service.questions[-1]["user-agent"] == service.agent
+    assert context.pages == [page]
+    page.close()
+    answer = Aura.create_completion("openchat_3.6", "Hi", webdriver=context, **given)
+    assert "".join(answer) == ANSWER
+    assert context.pages == []

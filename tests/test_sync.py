@@ -49,6 +49,7 @@ from raw import (
 )
 
 HELLO = chunk(say("Hello"))
+CLOSED = "this stream was closed while it was read; make a new call"
 
 
 def stream(url: str, question: str = "Hi", **options: Any) -> Iterator[str]:
@@ -235,6 +236,7 @@ def leave_by_close(answer: Any) -> None:
 def leave_by_close_in_the_loop(answer: Any) -> None:
     for _ in answer:
         answer.close()
+        return
 
 
 def leave_by_with(answer: Any) -> None:
@@ -313,7 +315,17 @@ def test_closing_from_another_thread_wakes_the_reader(script: Script) -> None:
         left = time.monotonic()
         reader.join(5)
         latency(connection, left)
-    assert [str(error) for error in ends] == ["this stream was closed while it was read"]
+    assert [str(error) for error in ends] == [CLOSED]
+
+
+def test_a_loop_that_goes_on_after_close_is_told_so() -> None:
+    with Upstream([CHUNKED, HELLO, STAY]) as upstream:
+        answer: Any = stream(upstream.url)
+        loop = iter(answer)
+        assert next(loop) == "Hello"
+        answer.close()
+        with pytest.raises(RuntimeError, match=CLOSED):
+            next(loop)
 
 
 def test_a_stream_closed_before_it_was_read_asks_nothing() -> None:
@@ -415,7 +427,7 @@ def test_ctrl_c_stops_a_waiting_call_at_once(script: Script, call: str) -> None:
     assert process.returncode == -signal.SIGINT
 
 
-def test_after_ctrl_c_the_next_call_works() -> None:
+def test_after_ctrl_c_the_stream_is_closed_and_the_next_call_works() -> None:
     code = """
     import sys
     from penstock.providers.openai_compatible import OpenAICompatible
@@ -424,12 +436,16 @@ def test_after_ctrl_c_the_next_call_works() -> None:
     try:
         next(answer)
     except KeyboardInterrupt:
+        try:
+            next(answer)
+        except RuntimeError as error:
+            print(error)
         print(*provider.create_completion("m", "Hi"))
     """
     with Upstream([STAY], spoken("Hello")) as upstream, python(code, upstream.url) as process:
         connection = upstream.asked().result(5)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=5) == ("Hello\n", "")
+        assert process.communicate(timeout=5) == (f"{CLOSED}\nHello\n", "")
         latency(connection, time.monotonic())
     assert process.returncode == 0
 

@@ -155,7 +155,7 @@ class SyncStream(Generic[T]):
 
 
 _END: Any = object()
-_CLOSED = "this stream was closed while it was read"
+_CLOSED = "this stream was closed while it was read; make a new call"
 
 
 class _Items(Generic[T]):
@@ -167,12 +167,14 @@ class _Items(Generic[T]):
         self._room = asyncio.Semaphore(_AHEAD)
         self._task: Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop
-        self._ended = False
+        self._ended = self._closed = False
 
     def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
+        if self._closed:  # by another thread, or by Ctrl-C: not to be taken for the service's end
+            raise RuntimeError(_CLOSED)
         if self._ended:
             raise StopIteration
         if self._task is None:
@@ -190,7 +192,7 @@ class _Items(Generic[T]):
         return item
 
     def close(self) -> None:
-        self._ended = True
+        self._ended = self._closed = True
         self._queue.put((_END, RuntimeError(_CLOSED)))  # wakes whoever waits in another thread
         if self._task is not None:
             self._task.cancel()

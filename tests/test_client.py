@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import penstock
-from penstock import AsyncClient, Client
+from penstock import AsyncClient, Client, OpenAI
 from penstock.config import Config, ProviderConfig
 from penstock.errors import ConfigError, InvalidRequest, StreamTruncated
 from penstock.events import Finish, Start, TextDelta
@@ -88,3 +89,35 @@ async def test_an_error_says_who_failed() -> None:
     with pytest.raises(StreamTruncated) as caught:
         await AsyncClient(config=HERE).chat("a b c", "echo", fault="cut", after=1)
     assert caught.value.provider == "builtin"
+
+
+@pytest.mark.parametrize("messages", [None, 5])
+async def test_what_is_no_list_of_messages_is_told(messages: Any) -> None:
+    with pytest.raises(InvalidRequest, match="messages must be a list"):
+        await AsyncClient(config=HERE).chat(messages)
+
+
+async def test_messages_may_come_from_a_generator() -> None:
+    turns = ({"role": "user", "content": text} for text in ("a", "b"))
+    assert (await AsyncClient(config=HERE).chat(turns, "echo")).text == "b"  # type: ignore[arg-type]
+
+
+async def test_a_model_that_is_no_name_is_told() -> None:
+    with pytest.raises(InvalidRequest, match="model must be a string"):
+        await AsyncClient(config=HERE).chat("x", 5)  # type: ignore[arg-type]
+
+
+async def test_what_json_cannot_say_is_told() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    client = AsyncClient("openai-compatible/m", config=HERE, base_url="http://127.0.0.1:1")
+    for value in (object(), circle):
+        with pytest.raises(InvalidRequest, match="JSON"):
+            await client.chat("x", option=value)
+
+
+def test_nothing_shows_what_a_client_was_told_in_confidence() -> None:
+    client = AsyncClient(api_key="canary", proxy="http://u:canary@h", config=HERE)
+    assert "canary" not in repr(vars(client))
+    settings = OpenAI(api_key="canary", headers={"X-Key": "canary"}, base_url="http://h/?k=canary")
+    assert "canary" not in repr(settings.settings)

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +23,9 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock import _sync, errors
+from penstock import Client, _sync, errors
 from penstock._sync import SyncStream
+from penstock.config import Config
 from penstock.errors import PenstockError
 from penstock.generator import GeneratorProvider
 from penstock.providers.aura import Aura
@@ -362,6 +364,20 @@ def test_a_slow_reader_costs_bounded_memory_and_makes_the_service_wait() -> None
 # Processes.
 
 
+def test_the_end_of_a_process_closes_connections_in_an_orderly_way() -> None:
+    code = """
+    import atexit, sys
+    atexit.register(lambda: print(len(http._sessions)))  # called last, being registered first
+    from penstock.transport import http
+    from penstock.providers.openai_compatible import OpenAICompatible
+    provider = OpenAICompatible(base_url=sys.argv[1])
+    print(*provider.create_completion("m", "Hi"))
+    print(len(http._sessions))
+    """
+    with Upstream(spoken("Hello")) as upstream:
+        assert run_script(code, upstream.url) == "Hello\n1\n0\n"
+
+
 def test_a_process_ends_without_a_warning_wherever_it_left_its_streams() -> None:
     code = """
     import sys
@@ -427,6 +443,25 @@ def test_ctrl_c_stops_a_waiting_call_at_once(script: Script, call: str) -> None:
     assert process.returncode == -signal.SIGINT
 
 
+def test_after_ctrl_c_a_coroutine_is_cancelled() -> None:
+    code = """
+    import sys
+    from penstock import _sync
+    from penstock.providers.openai_compatible import OpenAICompatible
+    try:
+        _sync.run(OpenAICompatible(base_url=sys.argv[1]).create_async("m", "Hi"))
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        sys.stdin.read()
+    """
+    with Upstream([STAY]) as upstream, python(code, upstream.url) as process:
+        connection = upstream.asked().result(5)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "interrupted\n"
+        latency(connection, time.monotonic())
+
+
 def test_after_ctrl_c_the_stream_is_closed_and_the_next_call_works() -> None:
     code = """
     import sys
@@ -458,28 +493,16 @@ def test_a_forked_child_has_a_loop_of_its_own() -> None:
     from penstock.providers.openai_compatible import OpenAICompatible
     provider = OpenAICompatible(base_url=sys.argv[1], timeouts={"total": 3})
     ask = lambda: print(*provider.create_completion("m", "Hi"), flush=True)
-    held = provider.create_completion("m", "Hi", stream=True)
-    print(next(held), flush=True)
     ask()
-    if child := os.fork():
+    child = os.fork()
+    ask()
+    if child:
         os.waitpid(child, 0)
-        ask()
-        print(*held, flush=True)  # the child's end has not disturbed it
-    else:
-        ask()
+        ask()  # the child's end has not touched the parent's connections
     """
-    gate = Gate()
-
-    def answer(request: bytes) -> Script:
-        if len(upstream.connections) < 3:
-            return spoken("Hello")
-        gate.open()  # the child has asked
-        return spoken("Hello")
-
-    slow = [CHUNKED, HELLO, gate, *spoken("late")[1:]]
-    with Upstream(slow, answer) as upstream, python(code, upstream.url) as process:
-        said = process.communicate(timeout=10)
-    assert said == ("Hello\nHello\nHello\nHello\nlate\n", "")
+    with Upstream(spoken("Hello")) as upstream:
+        assert run_script(code, upstream.url) == "Hello\n" * 4
+        assert sorted(len(c.requests) for c in upstream.connections) == [1, 3]
 
 
 class python:
@@ -488,7 +511,11 @@ class python:
     def __init__(self, code: str, *arguments: str) -> None:
         command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def __enter__(self) -> subprocess.Popen[str]:
@@ -526,3 +553,18 @@ def test_a_gate_in_the_service_holds_only_its_own_caller() -> None:
         assert list(stream(upstream.url)) == ["Hello"]
         gate.open()
         assert list(slow) == ["late"]
+
+
+def test_a_provider_that_exits_ends_nobody_elses_calls(tmp_path: Path) -> None:
+    (tmp_path / "quitter.py").write_text(
+        "from penstock import GeneratorProvider\n"
+        "class Quitter(GeneratorProvider):\n"
+        "    @classmethod\n"
+        "    async def create_async_generator(cls, model, messages, **kwargs):\n"
+        "        raise SystemExit(3)\n"
+        "        yield\n"
+    )
+    client = Client(config=Config(providers_folder=str(tmp_path)))
+    with pytest.raises(SystemExit):
+        client.chat("x", "quitter/x")
+    assert client.chat("still here", "builtin/echo").text == "still here"

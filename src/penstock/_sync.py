@@ -99,12 +99,24 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
     An interrupt (Ctrl-C) while waiting cancels it.
     """
-    future, _ = _start(coroutine)
+    future, _ = _start(_contained(coroutine))
     try:
-        return future.result()
+        value, error = future.result()
     except BaseException:
         future.cancel()
         raise
+    if error is not None:
+        raise error
+    return value
+
+
+async def _contained(coroutine: Coroutine[Any, Any, T]) -> tuple[T, BaseException | None]:
+    """Bring ``SystemExit`` and ``KeyboardInterrupt`` to the caller: raised in a task, they would
+    end the loop for everybody."""
+    try:
+        return await coroutine, None
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _END, error
 
 
 class SyncStream(Generic[T]):

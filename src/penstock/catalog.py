@@ -154,6 +154,8 @@ class Catalog:
         ``provider/model``; a provider's name alone (its default model); a bare model name that
         one configured provider lists; empty: the default. Raises ``UnknownModel``.
         """
+        if not isinstance(model, str):
+            raise InvalidRequest("model must be a string", param="model")
         model = model or self.default()
         name, slash, rest = model.partition("/")
         if name in self._made or name in self.names():
@@ -235,7 +237,7 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         kind = type(error).__name__
         raise ConfigError(f"{path} cannot be loaded: {kind}: {error}") from error

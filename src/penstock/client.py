@@ -12,7 +12,9 @@ from penstock.catalog import Catalog
 from penstock.events import Event, Reply, collect_async
 from penstock.provider import question, split
 from penstock.streams import AsyncStream
-from penstock.types import Messages, ModelInfo
+from penstock.types import Messages, ModelInfo, Secret
+
+_SECRETS = ("api_key", "proxy")
 
 
 class AsyncClient:
@@ -28,7 +30,10 @@ class AsyncClient:
     ) -> None:
         self.catalog = Catalog(_config(config))
         self._model = model
-        self._given = given
+        self._given = {
+            name: Secret(value) if name in _SECRETS and isinstance(value, str) else value
+            for name, value in given.items()
+        }
 
     def stream(
         self, messages: Messages | str, model: str = "", **options: Any

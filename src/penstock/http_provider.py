@@ -14,6 +14,7 @@ from msgspec import Struct
 from penstock import browser, settings
 from penstock.errors import (
     ConfigError,
+    InvalidRequest,
     PenstockError,
     Redirected,
     Unauthorized,
@@ -26,6 +27,8 @@ from penstock.transport import Request, Response, Timeouts, Transport, origin, r
 from penstock.types import ChatRequest, ModelInfo, Secret
 
 _ERROR_BODY = 64 * 1024
+_SECRET = 4
+"""Characters from which on a key or a header's value is worth hiding."""
 _WHOLE_BODY = 64 * 1024 * 1024
 
 
@@ -127,10 +130,11 @@ class HTTPProvider(Provider):
         key = request.api_key or self.api_key
         if key is not request.api_key:
             request = msgspec.structs.replace(request, api_key=key)
-        body = json.encode(self.encode_request(request))
+        body = _json(self.encode_request(request))
         async with self.open(body, stream=request.stream, key=key) as response:
             if not request.stream:
-                for event in self.protocol.decode_response(await read_whole(response)):
+                whole = await read_whole(response)
+                for event in self.protocol.decode_response(whole, response.delimited):
                     yield event
                 return
             decoder = self.protocol.decoder()
@@ -158,7 +162,7 @@ class HTTPProvider(Provider):
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
         """The request as it goes to the transport. Raises where a setting is missing."""
         target = self._target
-        if not url.startswith(("http://", "https://")):
+        if not url.lower().startswith(("http://", "https://")):
             raise ConfigError(f"{self.name} needs a base_url that begins with http:// or https://")
         if not key and self.api_key_env and self._at_home:
             raise Unauthorized(f"{self.name} needs a key: set {self.api_key_env} or pass api_key=")
@@ -212,7 +216,12 @@ class Exchange:
             await self._response.close()
         if isinstance(error, PenstockError):
             error.provider = error.provider or self._provider.name
-            _redact(error, self._key)
+            _redact(error, self._secrets())
+
+    def _secrets(self) -> list[str]:
+        """What we sent that nobody else may read: the key and the headers of one's own."""
+        sent = (self._key, *self._provider.settings.headers.values())
+        return sorted((text for text in sent if len(text) >= _SECRET), key=len, reverse=True)
 
     async def _check(self, response: Response) -> None:
         """Raise unless the answer is a success in the service's own protocol."""
@@ -232,9 +241,19 @@ class Exchange:
             )
         protocol = self._provider.protocol
         body = await _read_some(response, _ERROR_BODY)
+        for secret in self._secrets():  # before anything is cut out of it
+            body = body.replace(secret.encode(), "…".encode())
         error = protocol.decode_error(response.status, body, response.reason)
         error.retry_after = _seconds(response.headers.get("retry-after", ""))
         return error
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    try:
+        return json.encode(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        why = "it goes round in a circle" if isinstance(error, RecursionError) else error
+        raise InvalidRequest(f"an option or a message cannot be said in JSON: {why}") from None
 
 
 async def read_whole(response: Response) -> bytes:
@@ -269,10 +288,13 @@ def _http_transport() -> Transport:
 
 def _seconds(value: str) -> float | None:
     """``Retry-After`` in seconds; its other forms say nothing yet."""
-    return float(value) if value.isascii() and value.isdigit() else None
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
 
 
-def _redact(error: PenstockError, key: str) -> None:
-    if len(key) >= 4 and key in error.message:
-        error.message = error.message.replace(key, "…")
-        error.args = (error.message,)
+def _redact(error: PenstockError, secrets: list[str]) -> None:
+    for secret in secrets:
+        for name in ("message", "type", "code", "param"):
+            text = getattr(error, name)
+            if text is not None and secret in text:
+                setattr(error, name, text.replace(secret, "…"))
+    error.args = (error.message,)

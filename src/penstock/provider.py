@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from types import MethodType
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
@@ -164,8 +164,12 @@ def question(model: str, messages: Messages | str, options: Mapping[str, Any]) -
     """The request that a call stands for. Raises ``InvalidRequest`` naming the field."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
-    if isinstance(messages, Mapping) or not all(isinstance(m, _SAYABLE) for m in messages):
-        raise InvalidRequest("messages must be a list of dicts or one string", param="messages")
+    wrong = InvalidRequest("messages must be a list of dicts or one string", param="messages")
+    if isinstance(messages, Mapping) or not isinstance(messages, Iterable):
+        raise wrong
+    messages = list(messages)
+    if not all(isinstance(message, _SAYABLE) for message in messages):
+        raise wrong
     said = [encode_message(m) if isinstance(m, Message) else dict(m) for m in messages]
     body = {
         "stream": True,

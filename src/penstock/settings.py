@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from penstock.errors import ConfigError
-from penstock.transport import Timeouts, Transport
+from penstock.transport import Timeouts, Transport, origin
 from penstock.types import Secret
 
 
@@ -26,6 +26,11 @@ class Settings(Struct, frozen=True):
     headers: Mapping[str, str] = field(default_factory=dict)
     webdriver: Any = None
     transport: Transport | None = None
+
+    def __repr__(self) -> str:
+        """Without keys, and without what stands in headers and behind a URL's host."""
+        shown = f"base_url={origin(self.base_url)!r}" if self.base_url else ""
+        return f"Settings({shown})"
 
 
 NAMES = frozenset({*Settings.__struct_fields__, "timeout"})

@@ -19,7 +19,21 @@ from penstock.catalog import Catalog
 from penstock.config import Config, ProviderConfig
 from penstock.gateway.handler import Gateway
 from penstock.gateway.listener import listen
-from raw import CHUNKED, DONE, LAST, RST, STAY, Script, Upstream, chunk, head, say, soon, spoken
+from raw import (
+    CHUNKED,
+    DONE,
+    LAST,
+    RST,
+    STAY,
+    Flood,
+    Script,
+    Upstream,
+    chunk,
+    head,
+    say,
+    soon,
+    spoken,
+)
 
 CHAT = "/v1/chat/completions"
 
@@ -376,3 +390,89 @@ async def test_an_answer_that_says_nothing_but_ends_well_goes_through() -> None:
     with Upstream([CHUNKED, chunk(said), LAST]) as upstream:
         async with serving(upstream) as url:
             assert await read(url + CHAT, asked()) == (200, said, True)
+
+
+async def whole_from(said: bytes) -> tuple[int, bytes, bool]:
+    """What a caller gets who asked for a whole answer where the service streams."""
+    with Upstream([head(content_length=len(said)) + said]) as upstream:
+        async with serving(upstream) as url:
+            return await read(url + CHAT, asked(stream=False))
+
+
+async def test_a_stream_where_a_whole_answer_was_asked_becomes_a_whole_answer() -> None:
+    status, got, ended = await whole_from(say("Hi ") + say("there", "stop") + DONE)
+    assert (status, ended) == (200, True)
+    assert json.loads(got)["choices"][0]["message"]["content"] == "Hi there"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        say("half ") + b'data: {"error":{"message":"no"}}\n\n',
+        say("half ") + b"data: {broken\n\n" + DONE,
+        say("half "),
+    ],
+)
+async def test_half_a_stream_is_no_whole_answer(said: bytes) -> None:
+    status, got, _ = await whole_from(said)
+    assert status == 502
+    assert json.loads(got)["error"]["message"]
+
+
+async def test_a_key_that_a_service_repeats_is_shown_in_no_field() -> None:
+    fields = dict.fromkeys(("message", "type", "code", "param"), "sk-canary")
+    body = json.dumps({"error": fields}).encode()
+    events = say("half ") + b"data: " + body + b"\n\n"
+    for script in (
+        [head("401 No", "application/json", content_length=len(body)) + body],
+        [head("401 No", "text/plain", content_length=300) + b"x" * 291 + b"sk-canary"],
+        [CHUNKED, chunk(events), LAST],
+    ):
+        with Upstream(script) as upstream:
+            async with serving(upstream) as url:
+                _, got, _ = await read(url + CHAT, asked())
+        assert b"error" in got
+        assert b"sk-can" not in got
+
+
+async def test_a_caller_who_waits_to_be_told_so_may_send_its_body() -> None:
+    async with serving() as url:
+        host, port = url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        body = json.dumps(asked(stream=False, model="builtin/echo")).encode()
+        writer.write(
+            f"POST {CHAT} HTTP/1.1\r\nHost: {host}\r\nExpect: 100-continue\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(5):
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(body)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_body_whose_encoding_is_broken_is_the_callers_fault() -> None:
+    async with serving() as url, session() as http:
+        headers = {"Content-Encoding": "gzip"}
+        async with http.post(url + CHAT, data=b"not gzip", headers=headers) as answer:
+            assert answer.status == 400
+            assert "encoding" in (await answer.json())["error"]["message"]
+
+
+async def test_a_caller_who_reads_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.gateway.listener._WRITE_LIMIT", 0.1)
+    with Upstream([CHUNKED, Flood(chunk(say("x" * 10_000)))]) as upstream:
+        async with serving(upstream) as url:
+            host, port = url.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port), limit=2)
+            body = json.dumps(asked()).encode()
+            writer.write(
+                f"POST {CHAT} HTTP/1.1\r\nHost: {host}\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+            connection = await soon(upstream.asked())
+            await soon(connection.closed, 20)
+            writer.transport.abort()
+            del reader

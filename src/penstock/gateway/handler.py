@@ -23,7 +23,7 @@ from msgspec import Struct
 from penstock import __version__
 from penstock.catalog import Catalog
 from penstock.errors import CallerError, ConfigError, InvalidRequest, PenstockError
-from penstock.events import SPOKEN, Event, Finish, collect_async
+from penstock.events import SPOKEN, Event, Finish, collect, collect_async
 from penstock.gateway.guard import check_caller, is_loopback
 from penstock.gateway.routes import Route, build
 from penstock.http_provider import HTTPProvider, read_whole
@@ -213,12 +213,14 @@ def _read(decoder: Decoder, chunk: bytes) -> tuple[list[Event], PenstockError | 
 
 
 async def _relay_whole(provider: HTTPProvider, body: bytes) -> Answer:
+    protocol = provider.protocol
     async with provider.open(body, stream=False) as response:
         answer = await read_whole(response)
-    for event in provider.protocol.decode_response(answer):  # raises the error that a 200 may hold
-        if isinstance(event, SPOKEN):
-            break
-    return Answer(200, {"Content-Type": _JSON}, answer)
+        # Read to its end, for the error that a 200 may hold.
+        reply = collect(protocol.decode_response(answer, response.delimited))
+    if answer.lstrip()[:1] == b"{":
+        return Answer(200, {"Content-Type": _JSON}, answer)
+    return _whole(protocol.encode_response(reply))  # a stream where a whole answer was asked
 
 
 async def _translate(

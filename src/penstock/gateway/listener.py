@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpProcessingError, RawRequestMessage
 
 from penstock.errors import ConfigError, InvalidRequest
 from penstock.gateway.guard import check_address
@@ -16,6 +17,10 @@ from penstock.gateway.handler import Answer, Asked, CutAnswer, Gateway, failure
 
 _MAX_BODY = 32 * 1024 * 1024
 _BACKLOG = 4096
+_SLOW = 32 * 1024
+"""Bytes that wait for a caller to read them, from which on the next write has a deadline."""
+_WRITE_LIMIT = 30.0
+"""Seconds for a caller who reads nothing."""
 
 
 class _TooLarge(InvalidRequest):
@@ -43,8 +48,8 @@ async def listen(gateway: Gateway, host: str, port: int) -> AsyncGenerator[tuple
         try:
             await site.start()
         except OSError as error:
-            reason = error.strerror or "it cannot be used"
-            raise ConfigError(f"{host}:{port}: {reason.lower()}; choose another --port") from None
+            reason = os.strerror(error.errno).lower() if error.errno else "it cannot be used"
+            raise ConfigError(f"{host}:{port}: {reason}; choose another --port") from None
         address = runner.addresses[0]
         gateway.address = address[0], address[1]
         yield gateway.address
@@ -63,14 +68,26 @@ def _request(
 
 async def _answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
     try:
+        await _encourage(request)
         body = await request.read() if request.body_exists else b""
     except web.HTTPRequestEntityTooLarge:
         too_large = _TooLarge(f"the body is larger than {_MAX_BODY} bytes")
         return _whole(failure(gateway.plain, too_large))
+    except (web.RequestPayloadError, HttpProcessingError):
+        unreadable = InvalidRequest("the body cannot be read; check its length and its encoding")
+        return _whole(failure(gateway.plain, unreadable))
     answer = await gateway.handle(Asked(request.method, request.path, request.headers, body))
     if isinstance(answer.body, bytes):
         return _whole(answer)
     return await _stream(request, answer, answer.body)
+
+
+async def _encourage(request: web.BaseRequest) -> None:
+    """A caller who waits for ``100 Continue`` before it sends its body gets it."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        writer = request.writer
+        await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        writer.output_size = 0
 
 
 def _whole(answer: Answer) -> web.Response:
@@ -86,11 +103,19 @@ async def _stream(
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     async with aclosing(chunks):
         await response.prepare(request)
+        transport = request.transport
+        if transport is None:  # the caller has left
+            return response
         write = response.write
         try:
             async for chunk in chunks:
-                await write(chunk)
-        except CutAnswer:
-            if request.transport is not None:  # what was written goes out; the last chunk never
-                request.transport.close()
+                if transport.get_write_buffer_size() + len(chunk) < _SLOW:
+                    await write(chunk)
+                else:  # the caller reads slowly, or not at all
+                    async with asyncio.timeout(_WRITE_LIMIT):
+                        await write(chunk)
+        except TimeoutError:
+            transport.abort()
+        except CutAnswer:  # what was written goes out; the last chunk never
+            transport.close()
     return response

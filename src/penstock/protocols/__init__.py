@@ -100,8 +100,9 @@ class Protocol(ABC):
         """A fresh encoder for one streamed answer to ``request``."""
 
     @abstractmethod
-    def decode_response(self, body: bytes) -> Iterator[Event]:
-        """The events of a whole answer. Raises the error that a 200 body may hold."""
+    def decode_response(self, body: bytes, delimited: bool = True) -> Iterator[Event]:
+        """The events of a whole answer, or of the stream that some services send instead
+        (``delimited``: see ``Decoder.close``). Raises the error that a 200 body may hold."""
 
     @abstractmethod
     def encode_response(self, reply: Reply) -> Any:

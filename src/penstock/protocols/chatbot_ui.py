@@ -94,10 +94,10 @@ class ChatbotUI(Protocol):
     def encoder(self, request: ChatRequest) -> Encoder:
         return BareTextEncoder()
 
-    def decode_response(self, body: bytes) -> Iterator[Event]:
+    def decode_response(self, body: bytes, delimited: bool = True) -> Iterator[Event]:
         decoder = BareTextDecoder()
         yield from decoder.feed(body)
-        yield from decoder.close()
+        yield from decoder.close(delimited)
 
     def encode_response(self, reply: Reply) -> str:
         return reply.text + reply.refusal

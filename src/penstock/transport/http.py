@@ -333,6 +333,8 @@ def map_error(error: Exception, request: Request) -> Exception:
             return UnexpectedAnswer(f"{where} does not speak HTTP as it should")
         case aiohttp.ClientError() | OSError():
             return ConnectionFailed(f"the connection to {where}{proxy} failed")
+        case UnicodeError():
+            return ConfigError(f"{where} is not a name that can be looked up; check the base_url")
         case ValueError() if urlsplit(request.url).username is not None:
             return ConfigError("the base_url holds a user beside the key; keep one of the two")
         case ValueError():

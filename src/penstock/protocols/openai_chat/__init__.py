@@ -50,8 +50,8 @@ class OpenAIChat(Protocol):
     def encoder(self, request: ChatRequest) -> Encoder:
         return ChunkEncoder(request)
 
-    def decode_response(self, body: bytes) -> Iterator[Event]:
-        return decode_response(body)
+    def decode_response(self, body: bytes, delimited: bool = True) -> Iterator[Event]:
+        return decode_response(body, delimited)
 
     def encode_response(self, reply: Reply) -> dict[str, Any]:
         return encode_response(reply)

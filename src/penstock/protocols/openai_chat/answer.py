@@ -82,7 +82,7 @@ class Answer:
         if not self._started:
             yield from self._begin(chunk)
         for choice in chunk.choices or ():
-            if choice.index == 0:  # the waist carries one answer; others pass through as bytes
+            if not choice.index:  # the waist carries one answer; others pass through as bytes
                 yield from self._choose(choice)
         if chunk.usage is not None:
             self._usage = chunk.usage

@@ -68,7 +68,7 @@ class Delta(Struct):
 
 
 class Choice(Struct):
-    index: int = 0
+    index: int | None = 0
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None

@@ -124,7 +124,7 @@ class ChunkDecoder(Decoder):
             raise StreamTruncated("the answer was cut before its end") from None
 
 
-def decode_response(body: bytes) -> Iterator[Event]:
+def decode_response(body: bytes, delimited: bool = True) -> Iterator[Event]:
     """The events of a whole answer, or of the stream that some services send instead."""
     if looks_like_html(body):
         raise UnexpectedAnswer("the service answered with a web page; check its base_url")
@@ -132,7 +132,7 @@ def decode_response(body: bytes) -> Iterator[Event]:
     if not body.startswith(b"{"):
         decoder = ChunkDecoder()
         yield from decoder.feed(body)
-        yield from decoder.close()
+        yield from decoder.close(delimited)
         return
     chunk = decode_chunk(body, UnexpectedAnswer)
     if not chunk.choices and chunk.error is None:

@@ -66,11 +66,11 @@ def echo(request: bytes) -> Script:
     return spoken(*found[1].decode().split())
 
 
-def latency(connection: Connection, left: float) -> float:
-    """Seconds from leaving until the service saw the socket close; never more than ``SOON``."""
+def latency(connection: Connection, left: float) -> None:
+    """From leaving until the service sees the socket close it is never longer than ``SOON``."""
     seconds = connection.closed.result(5) - left
+    print(f"left after {1000 * seconds:.1f} ms")
     assert seconds < SOON
-    return seconds
 
 
 # A synchronous call works wherever it is made.
@@ -270,12 +270,12 @@ WAYS = (
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_whoever_leaves_a_silent_stream_closes_its_connection(
-    way: Callable[[Iterator[str]], None], record_property: Callable[[str, object], None]
+    way: Callable[[Iterator[str]], None],
 ) -> None:
     with Upstream([CHUNKED, HELLO, STAY]) as upstream:
         answer = stream(upstream.url)
         way(answer)
-        record_property("seconds", latency(upstream.connections[0], time.monotonic()))
+        latency(upstream.connections[0], time.monotonic())
         with pytest.raises(RuntimeError, match="was left or read already; make a new call"):
             next(answer)
         with pytest.raises(RuntimeError, match="was left or read already; make a new call"):
@@ -410,7 +410,7 @@ def test_a_process_ends_at_once(end: str) -> None:
         assert process.stdout.readline() == "Hello\n"
         start = time.monotonic()
         process.wait(5)
-        assert time.monotonic() - start < 0.5
+        assert time.monotonic() - start < 1  # far less; a thread that hangs on costs more
         upstream.connections[0].closed.result(SOON)
     assert process.returncode == 0
 

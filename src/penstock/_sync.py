@@ -190,7 +190,7 @@ class _Items(Generic[T]):
         if self._ended:
             raise StopIteration
         if self._task is None:
-            self._task, self._loop = _start(_pump(self._open_stream, self._queue, self._room))
+            self._begin()
         try:
             item, error = self._queue.get()
         except BaseException:  # Ctrl-C while waiting
@@ -198,10 +198,14 @@ class _Items(Generic[T]):
             raise
         if item is _END:
             self._ended = True
-            self._task.cancel()  # closed by another thread just as it started, it may still run
             raise error or StopIteration
         self._loop.call_soon_threadsafe(self._room.release)
         return item
+
+    def _begin(self) -> None:
+        self._task, self._loop = _start(_pump(self._open_stream, self._queue, self._room))
+        if self._closed:  # just now, by another thread that did not see the task yet
+            self._task.cancel()
 
     def close(self) -> None:
         self._ended = self._closed = True

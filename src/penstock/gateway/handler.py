@@ -11,6 +11,7 @@ status. A later one is told in the caller's protocol, and then the connection is
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -152,16 +153,21 @@ class Gateway:
 
     def _check_elsewhere(self, provider: Provider) -> None:
         """A founding provider that is pointed here would have the gateway ask itself for ever."""
-        if isinstance(provider, HTTPProvider) and self.address is not None:
-            asked = urlsplit(provider.endpoint)
-            if asked.port == self.address[1] and is_loopback(asked.hostname or ""):
-                raise ConfigError(f"{provider.name} has this very gateway as its base_url")
+        port = self.address[1] if self.address else None
+        if isinstance(provider, HTTPProvider) and _is_here(provider.endpoint, port):
+            raise ConfigError(f"{provider.name} has this very gateway as its base_url")
 
 
 def _speaks(provider: Provider, protocol: Protocol) -> TypeGuard[HTTPProvider]:
     """Whether the service takes and gives the very bytes of the caller's protocol."""
     same = isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol)
     return same and protocol.relays
+
+
+@functools.lru_cache(256)
+def _is_here(url: str, port: int | None) -> bool:
+    asked = urlsplit(url)
+    return port is not None and asked.port == port and is_loopback(asked.hostname or "")
 
 
 async def _relay(
@@ -216,11 +222,12 @@ async def _relay_whole(provider: HTTPProvider, body: bytes) -> Answer:
     protocol = provider.protocol
     async with provider.open(body, stream=False) as response:
         answer = await read_whole(response)
-        # Read to its end, for the error that a 200 may hold.
+        protocol.check_response(answer, response.delimited)  # a 200 may hold an error
+        if answer.lstrip()[:1] == b"{":
+            return Answer(200, {"Content-Type": _JSON}, answer)
+        # A stream where a whole answer was asked.
         reply = collect(protocol.decode_response(answer, response.delimited))
-    if answer.lstrip()[:1] == b"{":
-        return Answer(200, {"Content-Type": _JSON}, answer)
-    return _whole(protocol.encode_response(reply))  # a stream where a whole answer was asked
+    return _whole(protocol.encode_response(reply))
 
 
 async def _translate(

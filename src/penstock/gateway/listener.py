@@ -68,7 +68,8 @@ def _request(
 
 async def _answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
     try:
-        await _encourage(request)
+        if "Expect" in request.headers:
+            await _encourage(request)
         body = await request.read() if request.body_exists else b""
     except web.HTTPRequestEntityTooLarge:
         too_large = _TooLarge(f"the body is larger than {_MAX_BODY} bytes")

@@ -104,6 +104,11 @@ class Protocol(ABC):
         """The events of a whole answer, or of the stream that some services send instead
         (``delimited``: see ``Decoder.close``). Raises the error that a 200 body may hold."""
 
+    def check_response(self, body: bytes, delimited: bool = True) -> None:
+        """Raise what ``decode_response`` would raise, and read no more than that takes."""
+        for _ in self.decode_response(body, delimited):
+            pass
+
     @abstractmethod
     def encode_response(self, reply: Reply) -> Any:
         """The whole answer, as JSON values (or ``str`` where the protocol is bare text)."""

@@ -15,7 +15,7 @@ from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol, json
 from penstock.protocols.error_body import error_from_body
-from penstock.protocols.openai_chat.decode import ChunkDecoder, decode_response
+from penstock.protocols.openai_chat.decode import ChunkDecoder, decode_response, is_usual_response
 from penstock.protocols.openai_chat.encode import ChunkEncoder, encode_failure, encode_response
 from penstock.protocols.openai_chat.request import NAME, decode_request, encode_request
 from penstock.types import ChatRequest, ModelInfo
@@ -52,6 +52,10 @@ class OpenAIChat(Protocol):
 
     def decode_response(self, body: bytes, delimited: bool = True) -> Iterator[Event]:
         return decode_response(body, delimited)
+
+    def check_response(self, body: bytes, delimited: bool = True) -> None:
+        if not is_usual_response(body):
+            super().check_response(body, delimited)
 
     def encode_response(self, reply: Reply) -> dict[str, Any]:
         return encode_response(reply)

@@ -124,6 +124,14 @@ class ChunkDecoder(Decoder):
             raise StreamTruncated("the answer was cut before its end") from None
 
 
+def is_usual_response(body: bytes) -> bool:
+    """Whether this is a whole answer that came to its end, without reading what it says."""
+    if not body.startswith(b"{"):
+        return False
+    chunk = decode_chunk(body, UnexpectedAnswer)
+    return bool(chunk.choices and chunk.choices[0].finish_reason and chunk.error is None)
+
+
 def decode_response(body: bytes, delimited: bool = True) -> Iterator[Event]:
     """The events of a whole answer, or of the stream that some services send instead."""
     if looks_like_html(body):

@@ -42,6 +42,8 @@ class Connection(asyncio.Protocol):
         """When (``time.monotonic``) the client's FIN or RST was seen."""
         self.stalled: Future[int] = Future()
         """``sent``, once the client has taken nothing for a while."""
+        self.ended: Future[None] = Future()
+        """Our own FIN was sent."""
         self.transport: asyncio.Transport
         self._upstream = upstream
         self._loop = asyncio.get_running_loop()
@@ -132,6 +134,7 @@ class _Fin(Step):
             connection.transport.write_eof()
         else:  # TLS
             connection.transport.close()
+        connection.ended.set_result(None)
 
 
 class _Rst(Step):

@@ -88,7 +88,7 @@ async def test_what_is_no_browser_session_is_the_configurations_fault(wrong: Any
 # A service that answers its own browser only.
 
 
-class Service_:
+class GuardedService:
     """Its page's JavaScript sets a cookie; only with that, and with the User-Agent that fetched
     the page, it answers."""
 
@@ -146,13 +146,13 @@ OPTIONS = [
 
 
 @pytest.fixture
-def service() -> Iterator[Service_]:
-    service = Service_()
+def service() -> Iterator[GuardedService]:
+    service = GuardedService()
     with service.upstream:
         yield service
 
 
-async def test_without_the_session_the_service_refuses(service: Service_) -> None:
+async def test_without_the_session_the_service_refuses(service: GuardedService) -> None:
     with pytest.raises(Unauthorized):
         await Aura(base_url=service.upstream.url).create_async("m", "Hi")
 
@@ -170,7 +170,7 @@ def selenium(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 
 @pytest.mark.slow
 async def test_a_selenium_session_is_taken_over(
-    service: Service_, selenium: webdriver.Chrome
+    service: GuardedService, selenium: webdriver.Chrome
 ) -> None:
     for url in service.urls:
         selenium.get(url)
@@ -199,7 +199,7 @@ async def async_context() -> AsyncIterator[AsyncContext]:
 
 @pytest.mark.slow
 async def test_an_asynchronous_playwright_session_is_taken_over(
-    service: Service_, async_context: AsyncContext
+    service: GuardedService, async_context: AsyncContext
 ) -> None:
     page = await async_context.new_page()
     for url in service.urls:
@@ -234,7 +234,7 @@ def context() -> Iterator[BrowserContext]:
 
 @pytest.mark.slow
 def test_a_synchronous_playwright_session_is_taken_over(
-    service: Service_, context: BrowserContext
+    service: GuardedService, context: BrowserContext
 ) -> None:
     page = context.new_page()
     for url in service.urls:

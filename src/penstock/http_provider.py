@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import cached_property
@@ -26,6 +27,7 @@ from penstock.provider import Provider
 from penstock.transport import Request, Response, Timeouts, Transport, origin, read_out
 from penstock.types import ChatRequest, ModelInfo, Secret
 
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ERROR_BODY = 64 * 1024
 _SECRET = 4
 """Characters from which on a key or a header's value is worth hiding."""
@@ -292,9 +294,12 @@ def _seconds(value: str) -> float | None:
 
 
 def _redact(error: PenstockError, secrets: list[str]) -> None:
-    for secret in secrets:
-        for name in ("message", "type", "code", "param"):
-            text = getattr(error, name)
-            if text is not None and secret in text:
-                setattr(error, name, text.replace(secret, "…"))
+    """Neither secrets nor what a terminal would obey or no encoding can write."""
+    for name in ("message", "type", "code", "param"):
+        text = getattr(error, name)
+        if text is None:
+            continue
+        for secret in secrets:
+            text = text.replace(secret, "…")
+        setattr(error, name, _UNPRINTABLE.sub("\ufffd", text))
     error.args = (error.message,)

@@ -12,7 +12,7 @@ import ssl
 import sys
 import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -263,19 +263,55 @@ async def test_an_unknown_name_says_so() -> None:
     assert_no_secret(error)
 
 
-async def test_a_connection_that_is_never_accepted_ends_with_connect() -> None:
+@contextlib.contextmanager
+def deaf_listener(host: str, port: int) -> Iterator[int]:
+    """A port whose queue is full: the kernel answers nobody."""
     with socket.socket() as listener, contextlib.ExitStack() as fillers:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((host, port))
         listener.listen(0)
-        for _ in range(3):  # the queue is full from here on; the kernel answers nobody
+        for _ in range(3):
             filler = fillers.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield listener.getsockname()[1]
+
+
+async def test_a_connection_that_is_never_accepted_ends_with_connect() -> None:
+    with deaf_listener("127.0.0.1", 0) as port:
+        url = f"http://127.0.0.1:{port}"
         error = await failure(OpenAICompatible, url, timeouts={"connect": 0.1}, api_key="canary-k")
     assert type(error) is Timeout
     assert error.message == f"no connection to {url} within 0.1 s (connect)"
     assert_no_secret(error)
+
+
+async def test_connect_counts_the_name_and_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def silent(*_: object, **__: object) -> object:
+        return await asyncio.Event().wait()
+
+    monkeypatch.setattr(loop, "getaddrinfo", silent)
+    error = await failure(OpenAICompatible, "http://silent.example", timeouts={"connect": 0.1})
+    assert type(error) is Timeout
+    assert error.message == "no connection to http://silent.example within 0.1 s (connect)"
+
+    with contextlib.ExitStack() as sockets:
+        port = sockets.enter_context(deaf_listener("127.0.0.1", 0))
+        for host in ("127.0.0.2", "127.0.0.3"):
+            sockets.enter_context(deaf_listener(host, port))
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 0, "", (f"127.0.0.{n}", port)) for n in (1, 2, 3)
+        ]
+
+        async def three(*_: object, **__: object) -> object:
+            return found
+
+        monkeypatch.setattr(loop, "getaddrinfo", three)
+        start = time.monotonic()
+        error = await failure(OpenAICompatible, "http://three.example", timeouts={"connect": 0.2})
+        assert time.monotonic() - start < 0.35
+    assert "(connect)" in error.message
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[::1", "http://127.0.0.1:99999", "ftp://x"])
@@ -355,6 +391,15 @@ async def test_early_hints_are_skipped() -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" * 20
     with Upstream([hints, *spoken("Hello")]) as upstream:
         assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_status_text_may_hold_anything_and_can_still_be_printed(provider: Provider) -> None:
+    wire = b"HTTP/1.1 500 \x1b[31m\xcf\xf0\r\nContent-Length: 0\r\n\r\n"
+    with Upstream([wire]) as upstream:
+        error = await failure(provider, upstream.url)
+    assert error.message.endswith("500 �[31m��") or error.message.endswith("500: �[31m��")
+    assert error.message.encode()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -561,6 +606,24 @@ async def test_a_cancellation_at_the_deadline_stays_a_cancellation() -> None:
             await asking
 
 
+async def test_no_deadline_outlives_its_call() -> None:
+    loop = asyncio.get_running_loop()
+
+    def expire(scope: asyncio.Timeout, turns: int) -> None:
+        if turns:
+            loop.call_soon(expire, scope, turns - 1)
+        else:
+            scope.reschedule(loop.time())
+
+    with Upstream([STAY]) as upstream:
+        for turns in range(12):  # left at every step of the way, by one and the same task
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None) as scope:
+                    expire(scope, turns)
+                    await ask(OpenAICompatible, upstream.url, timeouts={"headers": 0.1})
+        await asyncio.sleep(0.2)  # a deadline left over would cancel us here
+
+
 # Leaving: the service sees it at once, in every phase.
 
 Stream = AsyncIterator[str]
@@ -757,6 +820,25 @@ async def test_the_last_chunk_may_come_a_moment_after_the_end_of_the_stream() ->
             asyncio.get_running_loop().call_later(0.02, gate.open)
         assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
         assert len(upstream.connections) == 1
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_connection_that_was_closed_while_the_loop_was_blocked_is_not_used(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    gate = Gate()
+
+    async def main() -> None:
+        assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
+        gate.open()
+        upstream.connections[0].ended.result(5)  # as input() blocks: nothing else can run
+        assert await ask(OpenAICompatible, upstream.url) == ["again"]
+
+    with (
+        Upstream([*spoken("Hello"), gate, FIN], spoken("again")) as upstream,
+        asyncio.Runner(loop_factory=factory) as runner,
+    ):
+        runner.run(main())
 
 
 async def test_a_refused_call_leaves_its_connection_usable() -> None:

@@ -62,6 +62,10 @@ class HTTPTransport:
         _check_proxy(request.proxy)
         socks = request.proxy if request.proxy.startswith("socks") else ""
         session = await _session(socks)
+        # A loop that was blocked, by input() perhaps, has not seen yet which of the pooled
+        # connections the services have closed meanwhile. This lets it look.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         watch = _Watch(request.timeouts)
         try:
             response = await session.request(
@@ -72,7 +76,7 @@ class HTTPTransport:
                 proxy=None if socks else request.proxy or None,
                 ssl=self._ssl,
                 allow_redirects=False,
-                timeout=_connect_timeout(request.timeouts.connect, bool(request.proxy)),
+                timeout=_connect_timeout(request.timeouts.connect),
             )
         except asyncio.CancelledError:
             watch.stop()
@@ -95,12 +99,11 @@ def _data(body: bytes) -> bytes | io.BytesIO | None:
     return io.BytesIO(body) if len(body) > _LARGE else body or None
 
 
-@functools.cache
-def _connect_timeout(seconds: float | None, proxied: bool) -> aiohttp.ClientTimeout:
-    """A proxy's own handshake counts as connecting; without one, only a new socket costs time."""
-    if proxied:
-        return aiohttp.ClientTimeout(total=None, connect=seconds)
-    return aiohttp.ClientTimeout(total=None, sock_connect=seconds)
+@functools.lru_cache
+def _connect_timeout(seconds: float | None) -> aiohttp.ClientTimeout:
+    """``connect`` is all of it: the name, every address tried, TLS, the proxy's handshake.
+    (``sock_connect`` would be one address.)"""
+    return aiohttp.ClientTimeout(total=None, connect=seconds)
 
 
 class _Watch:

@@ -277,7 +277,10 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
     read_there = re.findall(r'environ(?:\.get\(|\[)"(\w+)"', text)
     usual = re.findall(r'^    api_key_env = "(\w+)"', text, re.MULTILINE)
     assert len(read_there) > 3
-    assert {*read_there, *usual} | {"PENSTOCK_<NAME>_BASE_URL", "PENSTOCK_<NAME>_API_KEY"} == said
+    # A service's usual variable is on its own file and in `penstock providers`: a new service
+    # is one new file, and no page is edited for it.
+    named = {"PENSTOCK_<NAME>_BASE_URL", "PENSTOCK_<NAME>_API_KEY"}
+    assert {*read_there} | named == said - {*usual}
 
 
 # The gateway

@@ -10,6 +10,7 @@ from penstock.catalog import Catalog
 from penstock.errors import ConfigError
 from penstock.http_provider import HTTPProvider
 from penstock.protocols import Protocol
+from penstock.protocols.anthropic_messages import AnthropicMessages
 from penstock.protocols.openai_chat import OpenAIChat
 
 FOUNDING = ("codelink-ava", "aivvm", "aura")
@@ -33,6 +34,7 @@ def build(catalog: Catalog) -> dict[tuple[str, str], Route]:
     openai = OpenAIChat()
     table = {
         ("POST", "/v1/chat/completions"): Route("chat", openai),
+        ("POST", "/v1/messages"): Route("chat", AnthropicMessages()),
         ("GET", "/v1/models"): Route("models", openai),
         ("GET", "/health"): Route("health", openai),
     }

@@ -1,0 +1,95 @@
+"""Anthropic Messages, as Anthropic speaks it and as compatible services do.
+
+Wire reference: https://platform.claude.com/docs/en/api/messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from penstock.errors import PenstockError, UnexpectedAnswer
+from penstock.events import Event, Reply
+from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols.anthropic_messages.decode import MessageDecoder, decode_response
+from penstock.protocols.anthropic_messages.encode import MessageEncoder, encode_response
+from penstock.protocols.anthropic_messages.failure import decode_failure, encode_failure
+from penstock.protocols.anthropic_messages.request import NAME, decode_request, encode_request
+from penstock.types import ChatRequest, ModelInfo
+
+VERSION = "2023-06-01"
+"""The ``anthropic-version`` that is spoken here."""
+
+
+class AnthropicMessages(Protocol):
+    """Anthropic Messages; dialects are subclasses."""
+
+    name = NAME
+    path = "/v1/messages"
+    stream_type = "text/event-stream; charset=utf-8"
+
+    def encode_request(self, request: ChatRequest) -> dict[str, Any]:
+        return encode_request(request)
+
+    def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
+        return decode_request(body)
+
+    def decoder(self) -> Decoder:
+        return MessageDecoder()
+
+    def encoder(self, request: ChatRequest) -> Encoder:
+        return MessageEncoder(request)
+
+    def decode_response(self, body: bytes, delimited: bool = True) -> Iterator[Event]:
+        return decode_response(body, delimited)
+
+    def encode_response(self, reply: Reply) -> dict[str, Any]:
+        return encode_response(reply)
+
+    def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
+        return decode_failure(status, body, reason)
+
+    def encode_error(self, error: PenstockError) -> tuple[int, dict[str, Any]]:
+        return error.http_status, {**encode_failure(error), "request_id": None}
+
+    def key_headers(self, key: str) -> dict[str, str]:
+        return {"x-api-key": key, "anthropic-version": VERSION}
+
+    def models_request(self, key: str) -> tuple[str, str, bytes]:
+        return "GET", "/v1/models?limit=1000", b""  # a page holds 20 unless asked
+
+    def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
+        try:
+            listed = msgspec.json.decode(body, type=_ModelList).data
+        except json.UNREADABLE:
+            raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
+        return tuple(ModelInfo(model.id, model.display_name or "") for model in listed)
+
+    def encode_models(self, models: Iterable[ModelInfo]) -> dict[str, Any]:
+        listed = [
+            {
+                "type": "model",
+                "id": model.id,
+                "display_name": model.name or model.id,
+                "created_at": "1970-01-01T00:00:00Z",  # Anthropic's word for "not known"
+            }
+            for model in models
+        ]
+        return {
+            "data": listed,
+            "has_more": False,
+            "first_id": listed[0]["id"] if listed else None,
+            "last_id": listed[-1]["id"] if listed else None,
+        }
+
+
+class _Model(Struct):
+    id: str
+    display_name: str | None = None
+
+
+class _ModelList(Struct):
+    data: list[_Model]

@@ -1,0 +1,236 @@
+"""Anthropic's answers: events -> bytes, whole or in a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.errors import PenstockError
+from penstock.events import (
+    Event,
+    Finish,
+    ReasoningDelta,
+    Reply,
+    Start,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+)
+from penstock.protocols import Encoder, json
+from penstock.protocols.anthropic_messages.answer import REASONS
+from penstock.protocols.anthropic_messages.failure import encode_failure
+from penstock.protocols.anthropic_messages.request import NAME, encode_blocks
+from penstock.protocols.anthropic_messages.usage import UNKNOWN, encode_usage
+from penstock.protocols.sse import encode_event
+from penstock.types import ChatRequest, Metadata, Part, TextPart
+
+_WORDS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+}
+_BESIDE = ("context_management",)
+"""What a ``message_delta`` says beside its ``delta``, not in it."""
+
+
+class _Call:
+    """A tool call under way, and its arguments so far."""
+
+    __slots__ = ("arguments", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.arguments: list[str] = []
+
+    def is_over(self) -> bool:
+        try:
+            json.loads("".join(self.arguments).encode())
+        except (*json.UNREADABLE, UnicodeEncodeError):
+            return False
+        return True
+
+
+class MessageEncoder(Encoder):
+    """Writes a stream: one content block after the other. Only tool calls whose arguments come
+    in turn are open side by side."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._model = request.model
+        self._begun = False
+        self._next = 0
+        self._open: tuple[str, int] | None = None
+        self._head = b""
+        self._calls: dict[int, _Call] = {}
+        self._open_calls: dict[int, _Call] = {}
+
+    def encode(self, event: Event) -> bytes:
+        match event:
+            case TextDelta(text, index, _, None):
+                if self._open == ("text", index):
+                    return self._text(text)
+                return (
+                    self._turn_to("text", index, {"text": ""}) + self._text(text) if text else b""
+                )
+            case TextDelta():
+                return self._rare_text(event, _kept(event.metadata))
+            case ReasoningDelta():
+                return self._reasoning(event, _kept(event.metadata))
+            case ToolCallStart():
+                return self._call(event)
+            case ToolCallDelta(index, arguments):
+                return self._arguments(index, arguments)
+            case Start():
+                return self._begin(event)
+            case Finish():
+                return self._begin(Start()) + self._close_all() + _finish(event)
+
+    def _begin(self, start: Start) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = True
+        message: dict[str, Any] = {
+            "id": start.id or "msg_penstock",
+            "type": "message",
+            "role": "assistant",
+            "model": start.model or self._model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": UNKNOWN,
+        }
+        return _event("message_start", message=message)
+
+    def _text(self, text: str) -> bytes:
+        return self._head + json.encode(text) + b"}}\n\n" if text else b""
+
+    def _rare_text(self, delta: TextDelta, kept: dict[str, Any]) -> bytes:
+        """Text with citations, or a block that only Anthropic understands."""
+        if isinstance(kept.get("block"), Mapping):
+            return self._begin(Start()) + self._close_all() + self._whole_block(kept["block"])
+        said = kept.pop("citations", None)
+        citations = said if isinstance(said, list | tuple) else ()
+        if not delta.text and not citations and not kept:
+            return b""
+        data = self._turn_to("text", delta.index, {"text": "", **kept}) + self._text(delta.text)
+        for citation in citations:
+            data += self._delta(self._next - 1, type="citations_delta", citation=citation)
+        return data
+
+    def _reasoning(self, delta: ReasoningDelta, kept: dict[str, Any]) -> bytes:
+        if "redacted_thinking" in kept:
+            data = kept.pop("redacted_thinking")
+            block = {"type": "redacted_thinking", "data": data, **kept}
+            return self._begin(Start()) + self._close_all() + self._whole_block(block)
+        if not delta.text and not delta.signature and not kept:
+            return b""
+        value = {"thinking": "", "signature": "", **kept}
+        data = self._turn_to("thinking", delta.index, value)
+        if delta.text:
+            data += self._delta(self._next - 1, type="thinking_delta", thinking=delta.text)
+        if delta.signature:
+            said = {"type": "signature_delta", "signature": delta.signature}
+            data += self._delta(self._next - 1, **said)
+        return data
+
+    def _turn_to(self, kind: str, index: int, block: Mapping[str, Any]) -> bytes:
+        """Go on with the block that is open, or close it and open this one."""
+        if self._open == (kind, index):
+            return b""
+        data = self._begin(Start()) + self._close_all() + self._start({"type": kind, **block})
+        self._open = kind, index
+        head = {"type": "content_block_delta", "index": self._next - 1}
+        data_of = b"event: content_block_delta\ndata: " + json.encode(head)[:-1]
+        self._head = data_of + b',"delta":{"type":"text_delta","text":'
+        return data
+
+    def _start(self, block: Mapping[str, Any]) -> bytes:
+        self._next += 1
+        return _event("content_block_start", index=self._next - 1, content_block=block)
+
+    def _whole_block(self, block: Mapping[str, Any]) -> bytes:
+        """A block that comes at once; a server tool's input as Anthropic says it, in a piece."""
+        said = block.get("input")
+        if said:
+            data = self._start({**block, "input": {}})
+            text = said if isinstance(said, str) else json.encode(said).decode()
+            data += self._delta(self._next - 1, type="input_json_delta", partial_json=text)
+        else:
+            data = self._start(block)
+        return data + _event("content_block_stop", index=self._next - 1)
+
+    def _delta(self, number: int, **delta: Any) -> bytes:
+        return _event("content_block_delta", index=number, delta=delta)
+
+    def _call(self, start: ToolCallStart) -> bytes:
+        over = [index for index, call in self._open_calls.items() if call.is_over()]
+        data = self._begin(Start()) + (self._close_all() if self._open else b"")
+        data += b"".join(self._close(self._open_calls.pop(index).number) for index in over)
+        self._calls[start.index] = self._open_calls[start.index] = _Call(self._next)
+        block = {"type": "tool_use", "id": start.id, "name": start.name, "input": {}}
+        return data + self._start({**block, **_kept(start.metadata)})
+
+    def _arguments(self, index: int, fragment: str) -> bytes:
+        data = b"" if index in self._calls else self._call(ToolCallStart(index, "", ""))
+        if not fragment:
+            return data
+        call = self._calls[index]
+        call.arguments.append(fragment)
+        return data + self._delta(call.number, type="input_json_delta", partial_json=fragment)
+
+    def _close(self, number: int) -> bytes:
+        return _event("content_block_stop", index=number)
+
+    def _close_all(self) -> bytes:
+        numbers = [call.number for call in self._open_calls.values()]
+        if self._open is not None:
+            numbers.append(self._next - 1)
+        self._open, self._open_calls = None, {}
+        return b"".join(map(self._close, numbers))
+
+    def error(self, error: PenstockError) -> bytes:
+        return b"event: error\n" + encode_event(json.encode(encode_failure(error)))
+
+
+def _event(type: str, **said: Any) -> bytes:
+    """An event as Anthropic frames it: its type stands before its data too."""
+    return b"event: " + type.encode() + b"\n" + encode_event(json.encode({"type": type, **said}))
+
+
+def _finish(finish: Finish) -> bytes:
+    kept = _kept(finish.metadata)
+    beside = {key: kept.pop(key) for key in _BESIDE if key in kept}
+    delta = {"stop_reason": _reason(finish), "stop_sequence": None, **kept}
+    usage = encode_usage(finish.usage)
+    return _event("message_delta", delta=delta, usage=usage, **beside) + _event("message_stop")
+
+
+def encode_response(reply: Reply) -> dict[str, Any]:
+    """The whole message."""
+    finish = reply.finish or Finish("unknown")
+    return {
+        "id": reply.id or "msg_penstock",
+        "type": "message",
+        "role": "assistant",
+        "model": reply.model,
+        "content": encode_blocks(part for part in reply.message.content if not _is_empty(part)),
+        "stop_reason": _reason(finish),
+        "stop_sequence": None,
+        "usage": encode_usage(finish.usage),
+        **_kept(finish.metadata),
+    }
+
+
+def _is_empty(part: Part) -> bool:
+    return isinstance(part, TextPart) and not part.text and not _kept(part.metadata)
+
+
+def _reason(finish: Finish) -> str | None:
+    """The stop reason in Anthropic's words; never an invented one."""
+    if finish.reason == "unknown" or REASONS.get(finish.raw_reason or "") == finish.reason:
+        return finish.raw_reason
+    return _WORDS[finish.reason]
+
+
+def _kept(metadata: Metadata | None) -> dict[str, Any]:
+    return dict((metadata or {}).get(NAME, {}))

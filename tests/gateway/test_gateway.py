@@ -476,3 +476,13 @@ async def test_a_caller_who_reads_nothing_is_let_go(monkeypatch: pytest.MonkeyPa
             await soon(connection.closed, 20)
             writer.transport.abort()
             del reader
+
+
+async def test_a_cut_is_told_though_only_the_service_understood_the_request() -> None:
+    with Upstream([CHUNKED, chunk(say("half ")), RST]) as upstream:
+        async with serving(upstream) as url:
+            body = asked() | {"messages": [{"role": "oracle", "content": "x"}]}
+            status, got, ended = await read(url + CHAT, body)
+    assert (status, ended) == (200, False)
+    assert b"half " in got
+    assert json.loads(got.rstrip().rpartition(b"data: ")[2])["error"]["message"]

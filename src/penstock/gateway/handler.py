@@ -138,7 +138,14 @@ class Gateway:
         return Answer(200, {"Content-Type": protocol.stream_type, **_UNBUFFERED}, told)
 
     def _encoder(self, protocol: Protocol, value: dict[str, Any]) -> Encoder:
-        return protocol.encoder(protocol.decode_request(value))
+        """For a failure amid a relay, whose request the service alone has read until now."""
+        try:
+            request = protocol.decode_request(value)
+        except (
+            InvalidRequest
+        ):  # the service took it, so it answers; the failure is told all the same
+            request = ChatRequest()
+        return protocol.encoder(request)
 
     async def _resolve(self, route: Route, model: str) -> tuple[Provider, str]:
         try:
@@ -166,8 +173,11 @@ def _speaks(provider: Provider, protocol: Protocol) -> TypeGuard[HTTPProvider]:
 
 @functools.lru_cache(256)
 def _is_here(url: str, port: int | None) -> bool:
-    asked = urlsplit(url)
-    return port is not None and asked.port == port and is_loopback(asked.hostname or "")
+    try:
+        asked = urlsplit(url)
+        return port is not None and asked.port == port and is_loopback(asked.hostname or "")
+    except ValueError:  # no URL at all; asking it says so
+        return False
 
 
 async def _relay(

@@ -285,7 +285,8 @@ def _refuse_unsayable(request: ChatRequest) -> None:
     if request.extra.get("n") != 1:
         wishes["n"] = request.extra.get("n")
     for name, wish in wishes.items():
-        if wish and wish != {"type": "text"}:
+        # A seed of 0 is a wish; what asks for nothing is none.
+        if wish is not None and wish is not False and wish not in ({}, [], {"type": "text"}):
             raise InvalidRequest(f"{name} cannot be asked of Anthropic; leave it out", param=name)
 
 

@@ -33,8 +33,9 @@ class PenstockError(Exception):
     """Anything that penstock raises. ``str(error)`` says what happened and what to do next.
 
     ``status``: the service's HTTP status, or ``None``. ``type`` and ``code``: the service's own
-    words for the error. ``provider``: who answered. ``retry_after``: seconds, where the service
-    said so. ``retryable``: whether the very same call may work later.
+    words for the error. ``provider``: who answered, and ``request_id`` its name for the call.
+    ``retry_after``: seconds, where the service said so. ``retryable``: whether the very same call
+    may work later.
     """
 
     retryable = False
@@ -51,6 +52,7 @@ class PenstockError(Exception):
         param: str | None = None,
         provider: str = "",
         retry_after: float | None = None,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -60,6 +62,7 @@ class PenstockError(Exception):
         self.param = param
         self.provider = provider
         self.retry_after = retry_after
+        self.request_id = request_id
 
 
 class CallerError(PenstockError):

@@ -36,10 +36,12 @@ class _Silent(Struct, frozen=True, gc=False):
 
 
 class Start(_Silent, frozen=True, gc=False):
-    """The answer begins: the service's ``id`` for it and the ``model`` that answers."""
+    """The answer begins: the service's ``id`` for it and the ``model`` that answers; ``loss``
+    names what of the request the service's protocol could not say."""
 
     id: str = ""
     model: str = ""
+    loss: tuple[str, ...] = ()
 
 
 class TextDelta(Struct, frozen=True, gc=False):
@@ -96,12 +98,14 @@ SPOKEN = (TextDelta, ReasoningDelta, ToolCallStart, ToolCallDelta)
 
 
 class Reply(Struct, frozen=True):
-    """A whole answer: what ``collect`` makes of a stream. ``str(reply)`` is its text."""
+    """A whole answer: what ``collect`` makes of a stream. ``str(reply)`` is its text; ``loss``
+    names what of the request the service's protocol could not say."""
 
     id: str
     model: str
     message: Message
     finish: Finish | None
+    loss: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -158,6 +162,8 @@ class _Open:
 
 def _merged(was: Any, more: Any) -> Any:
     """A part's metadata comes in pieces too: lists grow, all else is the last that was said."""
+    if isinstance(was, list) and isinstance(more, list):
+        return [*was, *more]
     if not isinstance(was, Mapping) or not isinstance(more, Mapping):
         return more
     grown = {
@@ -209,7 +215,8 @@ class Collector:
         parts = sorted(self._parts.items(), key=lambda item: item[0][1])
         content = tuple(part.part() for _, part in parts)
         message = Message("assistant", content)
-        return Reply(self._start.id, self._start.model, message, self._finish)
+        start = self._start
+        return Reply(start.id, start.model, message, self._finish, start.loss)
 
 
 def collect(events: Iterable[Event]) -> Reply:

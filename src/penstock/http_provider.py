@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock import browser, settings
 from penstock.errors import (
@@ -21,7 +22,7 @@ from penstock.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
-from penstock.events import SPOKEN, Event, Finish
+from penstock.events import SPOKEN, Event, Finish, Start
 from penstock.protocols import Protocol, json
 from penstock.provider import Provider
 from penstock.transport import Request, Response, Timeouts, Transport, origin, read_out
@@ -31,6 +32,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ERROR_BODY = 64 * 1024
 _SECRET = 4
 """Characters from which on a key or a header's value is worth hiding."""
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid")
 _WHOLE_BODY = 64 * 1024 * 1024
 
 
@@ -38,7 +40,6 @@ class _Target(Struct, frozen=True):
     """Where an instance sends its questions, once settings and environment are looked up."""
 
     base_url: str
-    url: str
     key: Secret
     proxy: str
     timeouts: Timeouts
@@ -87,7 +88,6 @@ class HTTPProvider(Provider):
         usual = os.environ.get(self.api_key_env, "") if self.api_key_env and at_home else ""
         return _Target(
             base_url=base,
-            url=base + self.protocol.path,
             key=Secret(said.api_key or env(self.name, "api_key") or usual),
             proxy=said.proxy or os.environ.get("PENSTOCK_PROXY", ""),
             timeouts=said.timeouts or Timeouts(),
@@ -96,8 +96,8 @@ class HTTPProvider(Provider):
 
     @property
     def endpoint(self) -> str:
-        """The URL that questions go to."""
-        return self._target.url
+        """The URL that questions go to; a model's own stands below it in some protocols."""
+        return self._target.base_url + self.protocol.path
 
     @property
     def api_key(self) -> Secret:
@@ -133,11 +133,12 @@ class HTTPProvider(Provider):
         if key is not request.api_key:
             request = msgspec.structs.replace(request, api_key=key)
         body = _json(self.encode_request(request))
-        async with self.open(body, stream=request.stream, key=key) as response:
+        lost = self._loss(request)
+        async with self.open(body, model=request.model, stream=request.stream, key=key) as response:
             if not request.stream:
                 whole = await read_whole(response)
                 for event in self.protocol.decode_response(whole, response.delimited):
-                    yield event
+                    yield _with_loss(event, lost) if lost else event
                 return
             decoder = self.protocol.decoder()
             feed, waiting = decoder.feed, True
@@ -148,18 +149,29 @@ class HTTPProvider(Provider):
                         if waiting and isinstance(last, SPOKEN):
                             waiting = False
                             response.spoken()
-                        yield last
+                        yield _with_loss(last, lost) if lost else last
                     if isinstance(last, Finish):  # whatever follows is no part of the answer
                         await read_out(chunks)
                         return
             for event in decoder.close(response.delimited):
-                yield event
+                yield _with_loss(event, lost) if lost else event
 
-    def open(self, body: bytes, *, stream: bool, key: str = "") -> Exchange:
-        """Ask with ``body`` as it goes over the wire: ``async with provider.open(...)`` holds
-        the answer's ``Response``. ``key``: the caller's own, instead of the configured one."""
+    def _loss(self, request: ChatRequest) -> tuple[str, ...]:
+        """What the service cannot be told. Raises ``InvalidRequest`` where that is not wanted."""
+        lost = self.protocol.loss(request)
+        if lost and request.strict:
+            raise InvalidRequest(
+                f"{self.name} cannot be told {', '.join(lost)}; leave it out or ask without strict",
+                param=lost[0],
+            )
+        return lost
+
+    def open(self, body: bytes, *, model: str = "", stream: bool, key: str = "") -> Exchange:
+        """Ask ``model`` with ``body`` as it goes over the wire: ``async with provider.open(...)``
+        holds the answer's ``Response``. ``key``: the caller's own, not the configured one."""
         accept = self.protocol.stream_type.partition(";")[0] if stream else "*/*"
-        return Exchange(self, "POST", self.endpoint, body, accept, key or self.api_key)
+        url = self._target.base_url + self.protocol.locate(model, stream)
+        return Exchange(self, "POST", url, body, accept, key or self.api_key)
 
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
         """The request as it goes to the transport. Raises where a setting is missing."""
@@ -245,8 +257,10 @@ class Exchange:
         body = await _read_some(response, _ERROR_BODY)
         for secret in self._secrets():  # before anything is cut out of it
             body = body.replace(secret.encode(), "…".encode())
-        error = protocol.decode_error(response.status, body, response.reason)
-        error.retry_after = _seconds(response.headers.get("retry-after", ""))
+        error = protocol.decode_error(response.status, body, response.reason, response.headers)
+        waits = _seconds(response.headers.get("retry-after", ""))
+        error.retry_after = error.retry_after if waits is None else waits
+        error.request_id = error.request_id or _request_id(response.headers)
         return error
 
 
@@ -291,6 +305,16 @@ def _http_transport() -> Transport:
 def _seconds(value: str) -> float | None:
     """``Retry-After`` in seconds; its other forms say nothing yet."""
     return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
+
+
+def _with_loss(event: Event, lost: tuple[str, ...]) -> Event:
+    """The answer's beginning says what the question lost."""
+    return replace(event, loss=lost) if isinstance(event, Start) else event
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    """The service's name for the call, for its support to look up."""
+    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
 
 
 def _redact(error: PenstockError, secrets: list[str]) -> None:

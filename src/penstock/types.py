@@ -3,6 +3,9 @@
 Values are frozen. A field has a name of its own when three protocols share it; whatever else a
 wire format carries rides in ``metadata`` (on parts and messages, keyed by protocol name) or in
 ``ChatRequest.extra`` (unknown top-level fields), so that nothing is lost on the way through.
+
+Two keys of ``metadata`` belong to no protocol, because several can say them: ``CACHE`` on a part
+or a tool, ``CITATIONS`` on a text.
 """
 
 from __future__ import annotations
@@ -11,10 +14,20 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 Metadata: TypeAlias = Mapping[str, Any]
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 Provenance: TypeAlias = Literal["reported", "estimated", "partial"]
+
+
+CACHE = "cache"
+"""Marks the end of a prefix worth caching: ``{"type": "ephemeral", "ttl": "5m" | "1h"}``, ``ttl``
+where it was said."""
+
+CITATIONS = "citations"
+"""What a text rests on: a list of objects with any of ``url``, ``title``, ``text`` (the words
+cited), ``start`` and ``end`` (characters of the citing part's text)."""
 
 
 CreateResult: TypeAlias = Iterator[str]
@@ -92,11 +105,13 @@ class ToolCallPart(Struct, frozen=True, tag="tool_call"):
 
 
 class ToolResultPart(Struct, frozen=True, tag="tool_result"):
-    """What a tool answered to the call ``id``."""
+    """What a tool answered to the call ``id``; ``name`` is the tool's, where it was said."""
 
     id: str
     content: tuple[Part, ...] = ()
     metadata: Metadata | None = None
+    name: str = ""
+    is_error: bool = False
 
 
 class OpaquePart(Struct, frozen=True, tag="opaque"):
@@ -149,9 +164,15 @@ class Tool(Struct, frozen=True):
 class ChatRequest(Struct, frozen=True, kw_only=True):
     """A question to a model. ``None`` means "not said": the service's own default holds.
 
-    ``stop`` strings, ``max_tokens`` tokens, ``seed`` an integer; ``tool_choice`` is ``auto``,
-    ``none``, ``required`` or ``{"name": ...}``; ``api_key`` is a key that the caller brought
-    for the service (empty: the configured one).
+    ``stop`` strings, ``max_tokens`` and ``reasoning_budget`` tokens, ``seed`` an integer;
+    ``tool_choice`` is ``auto``, ``none``, ``required`` or ``{"name": ...}``; ``response_format``
+    has OpenAI chat's shape (``{"type": "text" | "json_object" | "json_schema", ...}``);
+    ``reasoning_effort`` is ``none``, ``minimal``, ``low``, ``medium``, ``high`` or a service's own
+    word; ``api_key`` is a key that the caller brought for the service (empty: the configured one).
+
+    ``extra`` holds fields without a name here, in the words of ``protocol`` (empty: of whichever
+    service is asked). ``strict``: refuse what the service's protocol cannot say, instead of
+    leaving it out.
     """
 
     model: str = ""
@@ -159,6 +180,9 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     stream: bool = True
     temperature: float | None = None
     top_p: float | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] | None = None
     seed: int | None = None
@@ -167,16 +191,22 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     parallel_tool_calls: bool | None = None
     response_format: Mapping[str, Any] | None = None
     reasoning_effort: str | None = None
+    reasoning_budget: int | None = None
     api_key: Secret = Secret("")
+    strict: bool = False
+    protocol: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
     metadata: Metadata | None = None
 
 
 class Usage(Struct, frozen=True):
-    """Tokens spent, in the service's own sense of each word (they differ between services).
+    """Tokens spent, in the service's own numbers. ``None`` means "not said".
 
-    ``None`` means "not said". ``provenance``: ``reported`` by the service, ``estimated`` by us,
-    or ``partial`` (reported for a part of the answer only); never mixed in one value.
+    The numbers mean different things to different services, and say so: ``cached_apart``,
+    ``input`` leaves out ``cached_input`` and ``cache_write`` (Anthropic, Bedrock);
+    ``reasoning_apart``, ``output`` leaves out ``reasoning`` (Gemini, xAI). ``provenance``:
+    ``reported`` by the service, ``estimated`` by us, or ``partial`` (reported for a part of the
+    answer only); never mixed in one value.
     """
 
     input: int | None = None
@@ -185,8 +215,31 @@ class Usage(Struct, frozen=True):
     cached_input: int | None = None
     cache_write: int | None = None
     reasoning: int | None = None
+    cached_apart: bool = False
+    reasoning_apart: bool = False
     provenance: Provenance = "reported"
     metadata: Metadata | None = None
+
+    def in_sense(self, *, cached_apart: bool = False, reasoning_apart: bool = False) -> Usage:
+        """The same spending, counted in another sense."""
+        cached = (self.cached_input or 0) + (self.cache_write or 0)
+        return replace(
+            self,
+            input=_recount(self.input, cached, self.cached_apart, cached_apart),
+            output=_recount(
+                self.output, self.reasoning or 0, self.reasoning_apart, reasoning_apart
+            ),
+            cached_apart=cached_apart,
+            reasoning_apart=reasoning_apart,
+        )
+
+
+def _recount(number: int | None, part: int, is_apart: bool, apart: bool) -> int | None:
+    """``number`` with its ``part`` counted in it or not; some services report more of the part
+    than of the whole."""
+    if number is None or is_apart is apart:
+        return number
+    return max(number - part, 0) if apart else number + part
 
 
 _BYTES_PER_TOKEN = 4

@@ -15,7 +15,7 @@ import functools
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -94,7 +94,7 @@ class Gateway:
                 raise self._no_route(asked)
             match route.asks:
                 case "chat":
-                    return await self._chat(route, asked.body)
+                    return await self._chat(route, asked)
                 case "models":
                     return await self._models(route)
                 case "health":
@@ -117,25 +117,29 @@ class Gateway:
     async def _models(self, route: Route) -> Answer:
         return _whole(route.protocol.encode_models(await self.catalog.list_models()))
 
-    async def _chat(self, route: Route, body: bytes) -> Answer:
-        value = read_object(body)
+    async def _chat(self, route: Route, asked: Asked) -> Answer:
         protocol = route.protocol
+        value = protocol.with_path(read_object(asked.body), asked.path)
         model, stream = protocol.peek(value)
         provider, model = await self._resolve(route, model)
-        if _speaks(provider, protocol):
-            raw = json.encode({**value, "model": model})
+        relayed = protocol.relayed(value, model) if _speaks(provider, protocol) else None
+        kind = protocol.stream_type
+        if relayed is not None and isinstance(provider, HTTPProvider):
+            raw = json.encode(relayed)
             if not stream:
-                return await _relay_whole(provider, raw)
-            chunks = _relay(provider, raw, lambda: self._encoder(protocol, value))
+                return await _relay_whole(provider, raw, model)
+            chunks = _relay(provider, raw, model, lambda: self._encoder(protocol, value))
         else:
             request = msgspec.structs.replace(protocol.decode_request(value), model=model)
             if not stream:
                 async with aclosing(provider.stream(request)) as events:
                     return _whole(protocol.encode_response(await collect_async(events)))
-            chunks = _translate(provider, request, protocol.encoder(request))
+            encoder = protocol.encoder(request)
+            kind = encoder.content_type or kind
+            chunks = _translate(provider, request, encoder)
         first = await anext(chunks, b"")  # an error before anything is spoken has its own status
         told = _told(first, chunks, lambda: self._encoder(protocol, value))
-        return Answer(200, {"Content-Type": protocol.stream_type, **_UNBUFFERED}, told)
+        return Answer(200, {"Content-Type": kind, **_UNBUFFERED}, told)
 
     def _encoder(self, protocol: Protocol, value: dict[str, Any]) -> Encoder:
         """For a failure amid a relay, whose request the service alone has read until now."""
@@ -165,10 +169,9 @@ class Gateway:
             raise ConfigError(f"{provider.name} has this very gateway as its base_url")
 
 
-def _speaks(provider: Provider, protocol: Protocol) -> TypeGuard[HTTPProvider]:
+def _speaks(provider: Provider, protocol: Protocol) -> bool:
     """Whether the service takes and gives the very bytes of the caller's protocol."""
-    same = isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol)
-    return same and protocol.relays
+    return isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol)
 
 
 @functools.lru_cache(256)
@@ -181,10 +184,10 @@ def _is_here(url: str, port: int | None) -> bool:
 
 
 async def _relay(
-    provider: HTTPProvider, body: bytes, encoder: Callable[[], Encoder]
+    provider: HTTPProvider, body: bytes, model: str, encoder: Callable[[], Encoder]
 ) -> AsyncGenerator[bytes]:
     """The service's own bytes, whole events only, read on the side for the truth of their end."""
-    async with provider.open(body, stream=True) as response:
+    async with provider.open(body, model=model, stream=True) as response:
         decoder = provider.protocol.decoder()
         held, speaking = b"", False
         async with aclosing(response.chunks()) as chunks:
@@ -228,9 +231,9 @@ def _read(decoder: Decoder, chunk: bytes) -> tuple[list[Event], PenstockError | 
     return events, None
 
 
-async def _relay_whole(provider: HTTPProvider, body: bytes) -> Answer:
+async def _relay_whole(provider: HTTPProvider, body: bytes, model: str) -> Answer:
     protocol = provider.protocol
-    async with provider.open(body, stream=False) as response:
+    async with provider.open(body, model=model, stream=False) as response:
         answer = await read_whole(response)
         protocol.check_response(answer, response.delimited)  # a 200 may hold an error
         if answer.lstrip()[:1] == b"{":

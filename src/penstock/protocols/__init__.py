@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from penstock.errors import InvalidRequest, PenstockError
 from penstock.events import Event, Reply
+from penstock.protocols import loss
 from penstock.types import ChatRequest, ModelInfo
 
 
@@ -49,6 +50,9 @@ class Decoder(ABC):
 class Encoder(ABC):
     """Turns one answer's events into the bytes a caller reads."""
 
+    content_type: str = ""
+    """The Content-Type of these bytes, where it is not the protocol's ``stream_type``."""
+
     @abstractmethod
     def encode(self, event: Event) -> bytes:
         """The bytes that say ``event``; empty where the protocol says it elsewhere or not."""
@@ -70,8 +74,43 @@ class Protocol(ABC):
     """Where a service takes questions, below its base URL."""
     stream_type: ClassVar[str]
     """The Content-Type of a streamed answer."""
-    relays: ClassVar[bool] = True
-    """A caller's body may go to a service as it is, but for its ``model``."""
+    family: ClassVar[str] = ""
+    """Whose words metadata and ``ChatRequest.extra`` are kept in; a dialect shares its base's."""
+    cannot_ask: ClassVar[frozenset[str]] = frozenset()
+    """The features of a request (``loss.ASKED``) that ``encode_request`` leaves out."""
+    extensions: ClassVar[frozenset[str]] = frozenset()
+    """Those of them that are said after all to a service whose own words the caller used."""
+    cannot_answer: ClassVar[frozenset[str]] = frozenset()
+    """The features of an answer (``loss.ANSWERED``) that a caller cannot be told."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.family = cls.family or getattr(cls, "name", "")
+
+    def locate(self, model: str, stream: bool) -> str:
+        """The path, and query, where a service takes this question, below its base URL."""
+        return self.path
+
+    def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """A caller's body, with what the path (and query) it came to says beside it."""
+        return dict(body)
+
+    def relayed(self, body: Mapping[str, Any], model: str) -> dict[str, Any] | None:
+        """A caller's body (``with_path``) as it goes on to a service of the same protocol, where
+        the model is called ``model``. ``None``: these bytes cannot go through unchanged."""
+        return {**body, "model": model}
+
+    def loss(self, request: ChatRequest) -> tuple[str, ...]:
+        """What of ``request`` a service is not told: the features that ``encode_request`` leaves
+        out, or says as well as it can (``reasoning_budget`` as an effort)."""
+        in_our_words = request.protocol in ("", self.family)
+        cannot = self.cannot_ask - self.extensions if in_our_words else self.cannot_ask
+        return loss.lost(loss.asked(request, self.family), loss.ASKED, cannot)
+
+    def answer_loss(self, reply: Reply) -> tuple[str, ...]:
+        """What of ``reply`` a caller is not told."""
+        said = loss.answered(reply, self.family)
+        return loss.lost(said, {**loss.ASKED, **loss.ANSWERED}, self.cannot_answer)
 
     @abstractmethod
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
@@ -114,8 +153,11 @@ class Protocol(ABC):
         """The whole answer, as JSON values (or ``str`` where the protocol is bare text)."""
 
     @abstractmethod
-    def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
-        """The error that a service's failed answer stands for; ``reason`` is the status text."""
+    def decode_error(
+        self, status: int, body: bytes, reason: str = "", headers: Mapping[str, str] | None = None
+    ) -> PenstockError:
+        """The error that a service's failed answer stands for; ``reason`` is the status text,
+        ``headers`` have names in lower case."""
 
     @abstractmethod
     def encode_error(self, error: PenstockError) -> tuple[int, Any]:

@@ -27,7 +27,7 @@ from penstock.errors import (
     error_for_status,
 )
 from penstock.events import Event, Finish, Reply, Start, TextDelta
-from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols import Decoder, Encoder, Protocol, json, loss
 from penstock.protocols.error_body import BLANK, looks_like_html
 from penstock.protocols.request_body import read_body
 from penstock.protocols.text import TextDecoder
@@ -52,7 +52,8 @@ class ChatbotUI(Protocol):
     name = "chatbot_ui"
     path = "/api/chat"
     stream_type = "text/plain; charset=utf-8"
-    relays = False  # the body holds the model's table entry and the service's key
+    cannot_ask = frozenset(loss.ASKED) - {"system", "temperature"}
+    cannot_answer = frozenset(loss.ANSWERED) - {"refusal"}
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         messages = (m for m in request.messages if m.role not in ("system", "developer"))
@@ -84,6 +85,9 @@ class ChatbotUI(Protocol):
             api_key=Secret(known.key),
         )
 
+    def relayed(self, body: Mapping[str, Any], model: str) -> None:
+        return None  # the body holds the model's table entry and the service's key
+
     def peek(self, body: Mapping[str, Any]) -> tuple[str, bool]:
         model = body.get("model")
         return str(model.get("id") or "") if isinstance(model, Mapping) else "", True
@@ -102,7 +106,9 @@ class ChatbotUI(Protocol):
     def encode_response(self, reply: Reply) -> str:
         return reply.text + reply.refusal
 
-    def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
+    def decode_error(
+        self, status: int, body: bytes, reason: str = "", headers: Mapping[str, str] | None = None
+    ) -> PenstockError:
         kind = error_for_status(status)
         cause = reason if reason not in ("", "Internal Server Error", "Error") else ""
         if status == 500:

@@ -15,18 +15,17 @@ class AvaChat(OpenAIChat):
     """OpenAI chat with another path, no model, and a temperature of its own."""
 
     path = "/api/chat"
-    relays = False
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         body = super().encode_request(request)
         body.pop("model", None)
         return {"messages": [], "temperature": 0.6, "stream": request.stream} | body
 
-    def peek(self, body: Mapping[str, Any]) -> tuple[str, bool]:
-        return super().peek({"stream": True, **body})
+    def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
+        return {"stream": True, **body}
 
-    def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
-        return super().decode_request({"stream": True, **body})
+    def relayed(self, body: Mapping[str, Any], model: str) -> None:
+        return None
 
 
 class CodeLinkAva(HTTPProvider, AsyncGeneratorProvider):

@@ -32,8 +32,9 @@ from penstock.events import (
     ToolCallDelta,
     ToolCallStart,
 )
+from penstock.protocols import framed
 from penstock.protocols import json as wire
-from penstock.protocols.openai_chat import OpenAIChat, decode
+from penstock.protocols.openai_chat import OpenAIChat
 from penstock.protocols.sse import MAX_EVENT
 from penstock.types import ChatRequest, Message, Usage
 from protocols.reading import Outcome, by, outcome_of, read, sliced
@@ -749,7 +750,7 @@ def test_a_whole_answer_where_a_stream_was_asked_has_the_limit_of_an_event(
 ) -> None:
     body = json.dumps(WHOLE).encode()
     for limit, finished in ((len(body), True), (len(body) - 1, False)):
-        monkeypatch.setattr(decode, "MAX_EVENT", limit)
+        monkeypatch.setattr(framed, "MAX_EVENT", limit)
         for pieces in ([body], list(by(body, 1)), list(sliced(body, [len(body) - 1]))):
             outcome = read(CHAT, pieces)
             assert bool(outcome.finish) == finished

@@ -14,7 +14,7 @@ from msgspec import Struct
 from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol, json
-from penstock.protocols.anthropic_messages.decode import MessageDecoder, decode_response
+from penstock.protocols.anthropic_messages.decode import decode_response, decoder
 from penstock.protocols.anthropic_messages.encode import MessageEncoder, encode_response
 from penstock.protocols.anthropic_messages.failure import decode_failure, encode_failure
 from penstock.protocols.anthropic_messages.request import NAME, decode_request, encode_request
@@ -38,7 +38,7 @@ class AnthropicMessages(Protocol):
         return decode_request(body)
 
     def decoder(self) -> Decoder:
-        return MessageDecoder()
+        return decoder()
 
     def encoder(self, request: ChatRequest) -> Encoder:
         return MessageEncoder(request)
@@ -49,7 +49,9 @@ class AnthropicMessages(Protocol):
     def encode_response(self, reply: Reply) -> dict[str, Any]:
         return encode_response(reply)
 
-    def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
+    def decode_error(
+        self, status: int, body: bytes, reason: str = "", headers: Mapping[str, str] | None = None
+    ) -> PenstockError:
         return decode_failure(status, body, reason)
 
     def encode_error(self, error: PenstockError) -> tuple[int, dict[str, Any]]:

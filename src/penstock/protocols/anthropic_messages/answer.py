@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from penstock.errors import EmptyStream, MalformedStream
@@ -18,9 +18,11 @@ from penstock.events import (
     ToolCallStart,
 )
 from penstock.protocols import json
+from penstock.protocols.anthropic_messages.chunks import decode_chunk, decode_plain
 from penstock.protocols.anthropic_messages.failure import decode_stream_failure
 from penstock.protocols.anthropic_messages.request import NAME
 from penstock.protocols.anthropic_messages.usage import decode_usage, merge_usage
+from penstock.protocols.framed import Answer
 from penstock.types import Metadata
 
 REASONS: dict[str, FinishReason] = {
@@ -152,7 +154,7 @@ class _Block:
             yield TextDelta("", self.index, metadata={NAME: {"block": json.mend(self.value)}})
 
 
-class Answer:
+class MessageAnswer(Answer):
     """What has been said so far: Anthropic's events in, ours out.
 
     ``index`` is the number of the block begun last; ``plain`` is its number on the wire if it
@@ -163,16 +165,33 @@ class Answer:
     def __init__(self) -> None:
         self.plain = -1
         self.index = -1
-        self.began = False
-        self.ended = False
         self._spoken = False
         self._blocks: dict[int, _Block] = {}
         self._reason: str | None = None
         self._usage: dict[str, Any] | None = None
         self._rest: dict[str, Any] = {}
 
-    def take(self, value: Mapping[str, Any]) -> Iterator[Event]:
-        for event in self._take(value):
+    def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
+        for payload in payloads:
+            if self.plain >= 0:
+                try:
+                    chunk = decode_plain(payload)
+                except json.UNREADABLE:
+                    yield from self.take(payload)
+                else:
+                    if chunk.index != self.plain:
+                        yield from self.take(payload)
+                    elif text := chunk.delta.text:
+                        yield TextDelta(text, self.index)
+            else:
+                yield from self.take(payload)
+            if self.ended:
+                return
+
+    def take(self, payload: bytes) -> Iterator[Event]:
+        if payload.strip() == b"[DONE]":  # OpenAI's word, which some gateways add
+            return
+        for event in self._take(decode_chunk(payload, MalformedStream)):
             self._spoken = self._spoken or isinstance(event, SPOKEN)
             yield event
 

@@ -15,7 +15,7 @@ from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol, json
 from penstock.protocols.error_body import error_from_body
-from penstock.protocols.openai_chat.decode import ChunkDecoder, decode_response, is_usual_response
+from penstock.protocols.openai_chat.decode import decode_response, decoder, is_usual_response
 from penstock.protocols.openai_chat.encode import ChunkEncoder, encode_failure, encode_response
 from penstock.protocols.openai_chat.request import NAME, decode_request, encode_request
 from penstock.types import ChatRequest, ModelInfo
@@ -45,7 +45,7 @@ class OpenAIChat(Protocol):
         return decode_request(body)
 
     def decoder(self) -> Decoder:
-        return ChunkDecoder()
+        return decoder()
 
     def encoder(self, request: ChatRequest) -> Encoder:
         return ChunkEncoder(request)
@@ -60,7 +60,9 @@ class OpenAIChat(Protocol):
     def encode_response(self, reply: Reply) -> dict[str, Any]:
         return encode_response(reply)
 
-    def decode_error(self, status: int, body: bytes, reason: str = "") -> PenstockError:
+    def decode_error(
+        self, status: int, body: bytes, reason: str = "", headers: Mapping[str, str] | None = None
+    ) -> PenstockError:
         return error_from_body(status, body, reason)
 
     def encode_error(self, error: PenstockError) -> tuple[int, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penstock.errors import EmptyStream, MalformedStream, PenstockError, StreamFailed
@@ -18,7 +18,17 @@ from penstock.events import (
 )
 from penstock.protocols import json
 from penstock.protocols.error_body import error_from_value
-from penstock.protocols.openai_chat.chunks import Choice, Chunk, Delta, Function, ToolCall
+from penstock.protocols.framed import Answer
+from penstock.protocols.halves import LONE, Halves
+from penstock.protocols.openai_chat.chunks import (
+    Choice,
+    Chunk,
+    Delta,
+    Function,
+    ToolCall,
+    decode_chunk,
+    decode_plain,
+)
 from penstock.protocols.openai_chat.encode import signed
 from penstock.protocols.openai_chat.request import LEGACY, NAME
 from penstock.protocols.openai_chat.usage import decode_usage
@@ -53,7 +63,7 @@ class _OpenCall:
             yield ToolCallDelta(self.index, self.held)
 
 
-class Answer:
+class ChatAnswer(Answer):
     """What has been said so far: chunks in, events out.
 
     ``index`` is the number of the part begun last; ``plain`` says that it is text and nothing
@@ -63,19 +73,44 @@ class Answer:
     def __init__(self) -> None:
         self.plain = False
         self.index = -1
-        self.began = False
-        self.ended = False
         self.raw_reason: str | None = None
         self._kind: type[Event] | None = None
         self._refusing = False
-        self._halves: dict[str | _OpenCall, str] = {}
+        self._halves = Halves()
         self._started = False
         self._usage: dict[str, Any] | None = None
         self._calls: list[_OpenCall] = []
         self._known: dict[int | str, _OpenCall] = {}
         self._spoken = False
 
-    def take(self, chunk: Chunk) -> Iterator[Event]:
+    def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
+        for payload in payloads:
+            if self.plain:
+                try:
+                    content = decode_plain(payload).choices[0].delta.content
+                except json.UNREADABLE:
+                    yield from self.take(payload)
+                else:
+                    if content:
+                        yield TextDelta(content, self.index)
+            else:
+                yield from self.take(payload)
+            if self.ended:
+                return
+
+    def take(self, payload: bytes) -> Iterator[Event]:
+        if payload.strip() == b"[DONE]":
+            return self.end()
+        return self.take_chunk(decode_chunk(payload, MalformedStream))
+
+    def close(self, delimited: bool) -> Iterator[Event]:
+        # Some services leave [DONE] out, but none ends a body properly in the middle.
+        if not self.raw_reason or not delimited:
+            yield from super().close(delimited)
+        yield from self.end()
+
+    def take_chunk(self, chunk: Chunk) -> Iterator[Event]:
+        """The events of one chunk; a whole answer is a big one."""
         self.began = True
         if chunk.error is not None and not chunk.choices:
             raise self._error(chunk.error)
@@ -115,7 +150,7 @@ class Answer:
         yield from self._reasoning(delta)
         if delta.content or delta.annotations or delta.audio:
             yield from self._content(delta)
-        if refusal := self._join_halves("refusal", delta.refusal or ""):
+        if refusal := self._join("refusal", delta.refusal or ""):
             yield TextDelta(refusal, self._part(TextDelta, refusing=True), True)
         for call in delta.tool_calls or ():
             yield from self._tool_call(call)
@@ -133,7 +168,7 @@ class Answer:
 
     def _reasoning(self, delta: Delta) -> Iterator[Event]:
         said = delta.reasoning_content or delta.reasoning
-        text = self._join_halves("reasoning", said if isinstance(said, str) else "")
+        text = self._join("reasoning", said if isinstance(said, str) else "")
         details = delta.reasoning_details or []
         signature, metadata = _signature(text, details)
         signature = signature or delta.thought_signature or ""
@@ -150,7 +185,7 @@ class Answer:
             text = json.encode(text).decode()
         rare = {"annotations": delta.annotations, "audio": delta.audio}
         rare = {name: value for name, value in rare.items() if value}
-        text = self._join_halves("content", text)
+        text = self._join("content", text)
         if text or rare:
             index = self._part(TextDelta)
             yield TextDelta(text, index, False, {NAME: rare} if rare else None)
@@ -166,21 +201,16 @@ class Answer:
             elif text := "".join(_texts([part])):
                 yield TextDelta(text, self._part(TextDelta))
 
-    def _join_halves(self, whose: str | _OpenCall, text: str) -> str:
-        """Half a character at the end waits for its other half in the next chunk."""
-        if text.isascii() and not self._halves:
-            return text
-        text = self._halves.pop(whose, "") + text
-        if "\ud800" <= text[-1:] <= "\udbff":
-            self._halves[whose], text = text[-1], text[:-1]
+    def _join(self, whose: str | _OpenCall, text: str) -> str:
+        text = self._halves.join(whose, text)
+        if whose in self._halves:
             self.plain = False
-        mended: str = json.mend(text)
-        return mended
+        return text
 
     def _tool_call(self, call: ToolCall) -> Iterator[Event]:
         function = call.function or call.custom or Function()
         open_call = self._find(call, function)
-        arguments = self._join_halves(open_call, _arguments(function))
+        arguments = self._join(open_call, _arguments(function))
         if open_call.name is not None:
             if arguments:
                 yield ToolCallDelta(open_call.index, arguments)
@@ -237,15 +267,15 @@ class Answer:
         usage = None if self._usage is None else decode_usage(self._usage)
         yield Finish(reason, self.raw_reason, usage)
 
-    def _lone_half(self, whose: str | _OpenCall) -> Event:
+    def _lone_half(self, whose: Hashable) -> Event:
         match whose:
             case _OpenCall():
-                return ToolCallDelta(whose.index, "\ufffd")
+                return ToolCallDelta(whose.index, LONE)
             case "reasoning":
-                return ReasoningDelta("\ufffd", self._part(ReasoningDelta))
+                return ReasoningDelta(LONE, self._part(ReasoningDelta))
             case _:
                 refusing = whose == "refusal"
-                return TextDelta("\ufffd", self._part(TextDelta, refusing), refusing)
+                return TextDelta(LONE, self._part(TextDelta, refusing), refusing)
 
 
 def _id(call: ToolCall) -> str:

@@ -220,7 +220,7 @@ def test_the_settings_and_options_are_those_of_the_page() -> None:
     text = part("library.md", "Options and settings")
     assert set(firsts(text)) == settings.NAMES
     assert {*fields(Settings)} <= set(firsts(text))
-    of_the_call = {"model", "messages", "stream", "api_key", "extra", "metadata"}
+    of_the_call = {"model", "messages", "stream", "api_key", "protocol", "extra", "metadata"}
     options = text.partition("**Options**")[2].partition("A wrong type")[0]
     assert set(names(options)) == {*fields(ChatRequest)} - of_the_call
 
@@ -305,6 +305,13 @@ def test_the_statuses_are_those_of_the_errors() -> None:
 def test_the_reference_is_current_and_every_public_name_has_a_docstring() -> None:
     run = subprocess.run(
         [sys.executable, ROOT / "scripts" / "reference", "--check"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_page_of_the_protocols_is_current() -> None:
+    run = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "protocols", "--check"], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
 

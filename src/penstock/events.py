@@ -28,14 +28,14 @@ from penstock.types import (
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "unknown"]
 
 
-class _Silent(Struct, frozen=True, gc=False):
+class _Silent(Struct, frozen=True, repr_omit_defaults=True, gc=False):
     """An event that prints as nothing."""
 
     def __str__(self) -> str:
         return ""
 
 
-class Start(_Silent, frozen=True, gc=False):
+class Start(_Silent, frozen=True, repr_omit_defaults=True, gc=False):
     """The answer begins: the service's ``id`` for it and the ``model`` that answers; ``loss``
     names what of the request the service's protocol could not say."""
 
@@ -44,7 +44,7 @@ class Start(_Silent, frozen=True, gc=False):
     loss: tuple[str, ...] = ()
 
 
-class TextDelta(Struct, frozen=True, gc=False):
+class TextDelta(Struct, frozen=True, repr_omit_defaults=True, gc=False):
     """A piece of the answer's text; ``refusal`` where the model says why it will not answer."""
 
     text: str
@@ -56,7 +56,7 @@ class TextDelta(Struct, frozen=True, gc=False):
         return self.text
 
 
-class ReasoningDelta(_Silent, frozen=True, gc=False):
+class ReasoningDelta(_Silent, frozen=True, repr_omit_defaults=True, gc=False):
     """A piece of reasoning; ``signature`` is opaque and must be echoed back next turn."""
 
     text: str
@@ -65,7 +65,7 @@ class ReasoningDelta(_Silent, frozen=True, gc=False):
     metadata: Metadata | None = None
 
 
-class ToolCallStart(_Silent, frozen=True, gc=False):
+class ToolCallStart(_Silent, frozen=True, repr_omit_defaults=True, gc=False):
     """The model begins to call tool ``name``; the call is known as ``id`` from here on."""
 
     index: int
@@ -74,14 +74,14 @@ class ToolCallStart(_Silent, frozen=True, gc=False):
     metadata: Metadata | None = None
 
 
-class ToolCallDelta(_Silent, frozen=True, gc=False):
+class ToolCallDelta(_Silent, frozen=True, repr_omit_defaults=True, gc=False):
     """A fragment of the call's arguments: raw JSON text, whole only when all are joined."""
 
     index: int
     arguments: str
 
 
-class Finish(_Silent, frozen=True, gc=False):
+class Finish(_Silent, frozen=True, repr_omit_defaults=True, gc=False):
     """The service ended its answer: why (ours and in its own words) and what it spent."""
 
     reason: FinishReason = "stop"
@@ -97,7 +97,7 @@ SPOKEN = (TextDelta, ReasoningDelta, ToolCallStart, ToolCallDelta)
 """Events that carry something the model said; nothing is retried after the first of them."""
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, repr_omit_defaults=True):
     """A whole answer: what ``collect`` makes of a stream. ``str(reply)`` is its text; ``loss``
     names what of the request the service's protocol could not say."""
 
@@ -164,14 +164,9 @@ def _merged(was: Any, more: Any) -> Any:
     """A part's metadata comes in pieces too: lists grow, all else is the last that was said."""
     if isinstance(was, list) and isinstance(more, list):
         return [*was, *more]
-    if not isinstance(was, Mapping) or not isinstance(more, Mapping):
-        return more
-    grown = {
-        key: [*was[key], *value]
-        for key, value in more.items()
-        if isinstance(value, list) and isinstance(was.get(key), list)
-    }
-    return {**was, **more, **grown}
+    if isinstance(was, Mapping) and isinstance(more, Mapping):
+        return {**was, **{key: _merged(was.get(key), value) for key, value in more.items()}}
+    return more
 
 
 class Collector:

@@ -20,7 +20,7 @@ from penstock.errors import (
     error_for_status,
 )
 from penstock.events import Event, Finish, Start, TextDelta
-from penstock.protocols.openai_chat.request import encode_request
+from penstock.protocols.openai_chat.request_encode import encode_request
 from penstock.provider import Provider
 from penstock.transport import Timeouts
 from penstock.types import ChatRequest, estimate_usage

@@ -19,17 +19,23 @@ from contextlib import aclosing
 from types import MethodType
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from msgspec.structs import replace
+
 from penstock import _sync, settings
 from penstock.errors import (
     InvalidRequest,
 )
 from penstock.events import Event, TextDelta
-from penstock.protocols.openai_chat.request import decode_request, encode_message
+from penstock.protocols.openai_chat.request_decode import decode_message, decode_request
 from penstock.settings import Settings
 from penstock.streams import AsyncStream
 from penstock.types import ChatRequest, CreateResult, Message, Messages, ModelInfo
 
 _SAYABLE = (Mapping, Message)
+_BEYOND = ("strict", "reasoning_budget")
+"""Fields of a request that OpenAI chat has no key for."""
+
+_SPACE = {"role": "user", "content": " "}
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -170,14 +176,17 @@ def question(model: str, messages: Messages | str, options: Mapping[str, Any]) -
     messages = list(messages)
     if not all(isinstance(message, _SAYABLE) for message in messages):
         raise wrong
-    said = [encode_message(m) if isinstance(m, Message) else dict(m) for m in messages]
-    body = {
-        "stream": True,
-        **options,
-        "model": model or "",
-        "messages": said,
-    }
-    return decode_request(body)
+    if not messages:
+        raise InvalidRequest("messages is empty: send at least one", param="messages")
+    said = tuple(
+        message if isinstance(message, Message) else decode_message(message, f"messages[{i}]")
+        for i, message in enumerate(messages)
+    )
+    beyond = {name: options[name] for name in _BEYOND if options.get(name) is not None}
+    body = {key: value for key, value in options.items() if key not in _BEYOND}
+    asked = decode_request({"stream": True, **body, "model": model or "", "messages": [_SPACE]})
+    # A field without a name here is said as it is, in whatever words the service understands.
+    return replace(asked, messages=said, protocol="", **beyond)
 
 
 async def _texts(

@@ -46,14 +46,14 @@ class Secret(str):
         return "Secret('…')" if self else "Secret('')"
 
 
-class TextPart(Struct, frozen=True, tag="text"):
+class TextPart(Struct, frozen=True, repr_omit_defaults=True, tag="text"):
     """Text that is said aloud."""
 
     text: str
     metadata: Metadata | None = None
 
 
-class ImagePart(Struct, frozen=True, tag="image"):
+class ImagePart(Struct, frozen=True, repr_omit_defaults=True, tag="image"):
     """An image: its ``url``, or its base64 ``data`` with a ``media_type``."""
 
     url: str = ""
@@ -62,7 +62,7 @@ class ImagePart(Struct, frozen=True, tag="image"):
     metadata: Metadata | None = None
 
 
-class AudioPart(Struct, frozen=True, tag="audio"):
+class AudioPart(Struct, frozen=True, repr_omit_defaults=True, tag="audio"):
     """Sound: base64 ``data`` in ``format`` (``wav``, ``mp3``)."""
 
     data: str
@@ -70,17 +70,19 @@ class AudioPart(Struct, frozen=True, tag="audio"):
     metadata: Metadata | None = None
 
 
-class FilePart(Struct, frozen=True, tag="file"):
-    """A document: base64 ``data`` with a ``media_type``, or the ``id`` of an uploaded one."""
+class FilePart(Struct, frozen=True, repr_omit_defaults=True, tag="file"):
+    """A document: base64 ``data`` with a ``media_type``, the ``id`` of an uploaded one, or its
+    ``url``."""
 
     data: str = ""
     media_type: str = ""
     name: str = ""
     id: str = ""
     metadata: Metadata | None = None
+    url: str = ""
 
 
-class ReasoningPart(Struct, frozen=True, tag="reasoning"):
+class ReasoningPart(Struct, frozen=True, repr_omit_defaults=True, tag="reasoning"):
     """Reasoning that the model wrote before it answered; ``signature`` must be echoed back."""
 
     text: str
@@ -88,14 +90,14 @@ class ReasoningPart(Struct, frozen=True, tag="reasoning"):
     metadata: Metadata | None = None
 
 
-class RefusalPart(Struct, frozen=True, tag="refusal"):
+class RefusalPart(Struct, frozen=True, repr_omit_defaults=True, tag="refusal"):
     """The model's words where it refused to answer."""
 
     text: str
     metadata: Metadata | None = None
 
 
-class ToolCallPart(Struct, frozen=True, tag="tool_call"):
+class ToolCallPart(Struct, frozen=True, repr_omit_defaults=True, tag="tool_call"):
     """A tool the model wants called; ``arguments`` is JSON text exactly as the model wrote it."""
 
     id: str
@@ -104,7 +106,7 @@ class ToolCallPart(Struct, frozen=True, tag="tool_call"):
     metadata: Metadata | None = None
 
 
-class ToolResultPart(Struct, frozen=True, tag="tool_result"):
+class ToolResultPart(Struct, frozen=True, repr_omit_defaults=True, tag="tool_result"):
     """What a tool answered to the call ``id``; ``name`` is the tool's, where it was said."""
 
     id: str
@@ -114,7 +116,7 @@ class ToolResultPart(Struct, frozen=True, tag="tool_result"):
     is_error: bool = False
 
 
-class OpaquePart(Struct, frozen=True, tag="opaque"):
+class OpaquePart(Struct, frozen=True, repr_omit_defaults=True, tag="opaque"):
     """A part only ``protocol`` understands, kept as it came; no other protocol can say it."""
 
     protocol: str
@@ -134,7 +136,7 @@ Part: TypeAlias = (
 )
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, repr_omit_defaults=True):
     """One turn of a conversation."""
 
     role: Role
@@ -152,7 +154,7 @@ Messages: TypeAlias = Sequence[Mapping[str, Any] | Message]
 ``Message``, as a reply has one."""
 
 
-class Tool(Struct, frozen=True):
+class Tool(Struct, frozen=True, repr_omit_defaults=True):
     """A function the model may call; ``parameters`` is a JSON schema."""
 
     name: str
@@ -161,7 +163,7 @@ class Tool(Struct, frozen=True):
     metadata: Metadata | None = None
 
 
-class ChatRequest(Struct, frozen=True, kw_only=True):
+class ChatRequest(Struct, frozen=True, repr_omit_defaults=True, kw_only=True):
     """A question to a model. ``None`` means "not said": the service's own default holds.
 
     ``stop`` strings, ``max_tokens`` and ``reasoning_budget`` tokens, ``seed`` an integer;
@@ -199,7 +201,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     metadata: Metadata | None = None
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, repr_omit_defaults=True):
     """Tokens spent, in the service's own numbers. ``None`` means "not said".
 
     The numbers mean different things to different services, and say so: ``cached_apart``,
@@ -255,7 +257,7 @@ def estimate_usage(output: int, input: int | None = None) -> Usage:
     return Usage(input=read, output=said, total=read + said, provenance="estimated")
 
 
-class ModelInfo(Struct, frozen=True):
+class ModelInfo(Struct, frozen=True, repr_omit_defaults=True):
     """A model that a provider offers."""
 
     id: str

@@ -109,9 +109,11 @@ async def test_a_stream_without_its_last_event_never_ends_clean(until: int) -> N
 
 
 @pytest.mark.parametrize(
-    "wish", [{"response_format": {"type": "json_object"}}, {"seed": 7}, {"seed": 0}, {"n": 2}]
+    "wish", [{"response_format": {"type": "json_object"}}, {"seed": 7}, {"seed": 0}]
 )
-async def test_a_wish_that_anthropic_cannot_be_told_is_refused(wish: dict[str, Any]) -> None:
+async def test_a_wish_that_anthropic_cannot_be_told_is_refused_where_nothing_may_be_lost(
+    wish: dict[str, Any],
+) -> None:
     provider = Anthropic(base_url="http://127.0.0.1:1", api_key="k")
     with pytest.raises(InvalidRequest, match=next(iter(wish))):
-        await provider.create_async("claude", "Hello", **wish)
+        await provider.create_async("claude", "Hello", strict=True, **wish)

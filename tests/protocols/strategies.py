@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from penstock.events import (
     Event,
@@ -25,6 +26,8 @@ from penstock.events import (
 from penstock.types import Provenance, Usage
 
 NAME = "openai_chat"
+USAGE_TOO = {NAME: {"raw": {"stream_options": {"include_usage": True}}}}
+"""The metadata of a request whose caller wants to be told the usage."""
 
 AWKWARD = (
     "Здравствуй, мир",
@@ -58,6 +61,14 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 """Any JSON value."""
 
+
+def in_total(usage: Usage) -> Usage:
+    """With the sum where the service said none, as a caller is told it."""
+    if usage.total is not None or usage.input is None or usage.output is None:
+        return usage
+    return replace(usage, total=usage.input + usage.output)
+
+
 usages = st.builds(
     Usage,
     input=st.none() | st.integers(0, 2**40),
@@ -75,7 +86,7 @@ usages = st.builds(
             {NAME: {"prompt_cache_hit_tokens": "many", "cost_details": {"upstream": None}}},
         ]
     ),
-)
+).map(in_total)
 
 endings: st.SearchStrategy[tuple[FinishReason, str | None]] = st.sampled_from(
     [
@@ -186,7 +197,8 @@ def chats(draw: st.DrawFn) -> tuple[Event, ...]:
         said.add(chat)
     reason, raw_reason = draw(endings)
     start = Start(draw(words), draw(words))
-    return start, *chat.events, Finish(reason, raw_reason, draw(st.none() | usages))
+    about = draw(st.sampled_from([None, {NAME: {"answer": {"service_tier": "default"}}}]))
+    return start, *chat.events, Finish(reason, raw_reason, draw(st.none() | usages), about)
 
 
 line_ends = st.sampled_from([b"\n", b"\r", b"\r\n"])

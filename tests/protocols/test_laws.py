@@ -32,9 +32,9 @@ from penstock.protocols.chatbot_ui import ChatbotUI
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.types import ChatRequest, Usage
 from protocols.reading import Outcome, by, merge, read, sliced
-from protocols.strategies import AWKWARD, chats, framings, texts
+from protocols.strategies import AWKWARD, USAGE_TOO, chats, framings, texts
 
-ASKED = ChatRequest(model="m", extra={"stream_options": {"include_usage": True}})
+ASKED = ChatRequest(model="m", metadata=USAGE_TOO)
 PROTOCOLS: list[Protocol] = [OpenAIChat(), ChatbotUI()]
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: str(p.name))
 FIELD = re.compile(rb"^data: ", re.MULTILINE)

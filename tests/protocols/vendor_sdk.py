@@ -14,9 +14,10 @@ from penstock.protocols import json
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.protocols.openai_chat.usage import encode_usage
 from penstock.types import ChatRequest
+from protocols.strategies import USAGE_TOO
 
 CHAT = OpenAIChat()
-ASKED = ChatRequest(model="m", extra={"stream_options": {"include_usage": True}})
+ASKED = ChatRequest(model="m", metadata=USAGE_TOO)
 MESSAGES: Any = [{"role": "user", "content": "Hi"}]
 
 Answer = tuple[int, str, bytes]

@@ -63,7 +63,10 @@ class JSONLines(Renderer):
     """Every event, and the error where there is one, as an object with a ``type``."""
 
     def render(self, event: Event) -> None:
-        _write_line({"type": _snake(event), **msgspec.structs.asdict(event)})
+        said = msgspec.structs.asdict(event)
+        if not said.get("loss", True):
+            del said["loss"]  # worth a word only where something was lost
+        _write_line({"type": _snake(event), **said})
 
     def end(self, error: BaseException | None) -> None:
         if isinstance(error, PenstockError):

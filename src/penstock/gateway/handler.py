@@ -1,8 +1,8 @@
 """One handler: decode the request, resolve the model, stream the answer, encode it.
 
 The path from socket to socket: ``Gateway.handle`` -> ``_chat`` -> ``_relay`` (same protocol on
-both sides: the service's bytes go through unchanged while a decoder reads them on the side) or
-``_translate`` (events in between) -> the listener writes what they yield.
+both sides: the service's bytes go through unchanged while a decoder reads them on the side) or a
+``Translation`` (events in between) -> the listener writes what they yield.
 
 No status is sent before the answer's first spoken event, so that an early failure has its own
 status. A later one is told in the caller's protocol, and then the connection is cut
@@ -24,9 +24,11 @@ from msgspec import Struct
 from penstock import __version__
 from penstock.catalog import Catalog
 from penstock.errors import CallerError, ConfigError, InvalidRequest, PenstockError
-from penstock.events import SPOKEN, Event, Finish, collect, collect_async
+from penstock.events import SPOKEN, Event, Finish, collect
 from penstock.gateway.guard import check_caller, is_loopback
-from penstock.gateway.routes import Route, build
+from penstock.gateway.routes import OLLAMA_VERSION, Route, build, find
+from penstock.gateway.translation import Translation
+from penstock.gateway.vault import Vault
 from penstock.http_provider import HTTPProvider, read_whole
 from penstock.protocols import Decoder, Encoder, Protocol, json
 from penstock.protocols.openai_chat import OpenAIChat
@@ -36,6 +38,10 @@ from penstock.types import ChatRequest
 
 logger = logging.getLogger("penstock.gateway")
 
+STRICT = "penstock-strict"
+"""The header by which a caller refuses to lose anything."""
+
+_CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 _JSON = "application/json"
 _UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _REASON = 200
@@ -51,6 +57,13 @@ class Asked(Struct, frozen=True):
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    target: str = ""
+    """The path as it came, percent signs and query included."""
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the caller would rather be refused than lose a part of the question."""
+        return self.headers.get(STRICT, "").lower() in ("1", "true", "yes")
 
 
 class Answer(Struct, frozen=True):
@@ -82,11 +95,12 @@ class Gateway:
         self.address: tuple[str, int] | None = None
         """Where it listens, once it does; it never asks itself."""
         self._table = build(catalog)
+        self._vault = Vault()
         self.plain = Route("health", OpenAIChat())
 
     async def handle(self, asked: Asked) -> Answer:
         """The answer to any request, errors included. Raises nothing of ours."""
-        route = self._table.get((asked.method, asked.path))
+        route = find(self._table, asked.method, asked.path)
         try:
             headers = asked.headers
             check_caller(headers.get("host"), headers.get("origin"), route.origin if route else "")
@@ -99,12 +113,14 @@ class Gateway:
                     return await self._models(route)
                 case "health":
                     return self._health()
+                case "version":
+                    return self._version()
         except PenstockError as error:
             logger.warning("%s %s: %s", asked.method, asked.path, error.message)
             return failure(route or self.plain, error)
 
     def _no_route(self, asked: Asked) -> PenstockError:
-        methods = {method for method, path in self._table if path == asked.path}
+        methods = {m for m, _ in self._table if find(self._table, m, asked.path)}
         if methods:
             return _WrongMethod(f"{asked.path} takes {', '.join(sorted(methods))}")
         paths = ", ".join(path for _, path in self._table)
@@ -114,32 +130,53 @@ class Gateway:
         said = {"status": "ok", "version": __version__, "default": self.catalog.default()}
         return _whole(said)
 
+    def _version(self) -> Answer:
+        return _whole({"version": OLLAMA_VERSION})
+
     async def _models(self, route: Route) -> Answer:
         return _whole(route.protocol.encode_models(await self.catalog.list_models()))
 
     async def _chat(self, route: Route, asked: Asked) -> Answer:
         protocol = route.protocol
-        value = protocol.with_path(read_object(asked.body), asked.path)
+        value = protocol.with_path(read_object(asked.body), asked.target)
         model, stream = protocol.peek(value)
         provider, model = await self._resolve(route, model)
-        relayed = protocol.relayed(value, model) if _speaks(provider, protocol) else None
-        kind = protocol.stream_type
-        if relayed is not None and isinstance(provider, HTTPProvider):
-            raw = json.encode(relayed)
-            if not stream:
-                return await _relay_whole(provider, raw, model)
-            chunks = _relay(provider, raw, model, lambda: self._encoder(protocol, value))
-        else:
-            request = msgspec.structs.replace(protocol.decode_request(value), model=model)
-            if not stream:
-                async with aclosing(provider.stream(request)) as events:
-                    return _whole(protocol.encode_response(await collect_async(events)))
-            encoder = protocol.encoder(request)
-            kind = encoder.content_type or kind
-            chunks = _translate(provider, request, encoder)
+        if isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol):
+            relayed = protocol.relayed(value, model)
+            if relayed is not None:
+                return await self._pass_on(provider, value, relayed, model, stream)
+        request = msgspec.structs.replace(
+            protocol.decode_request(value), model=model, strict=asked.is_strict
+        )
+        translation = Translation(protocol, provider, request, self._vault, _caller(asked))
+        if not stream:
+            answer = _whole(await translation.whole())
+            return msgspec.structs.replace(
+                answer, headers={**answer.headers, **translation.headers}
+            )
+        encoder = protocol.encoder(translation.request)
+        kind = encoder.content_type or protocol.stream_type
+        chunks = translation.stream(encoder)
         first = await anext(chunks, b"")  # an error before anything is spoken has its own status
+        told = _told(first, chunks, lambda: encoder)
+        return Answer(200, {"Content-Type": kind, **_UNBUFFERED, **translation.headers}, told)
+
+    async def _pass_on(
+        self,
+        provider: HTTPProvider,
+        value: dict[str, Any],
+        relayed: dict[str, Any],
+        model: str,
+        stream: bool,
+    ) -> Answer:
+        """Caller and service speak the same protocol: the bytes go through."""
+        protocol, raw = provider.protocol, json.encode(relayed)
+        if not stream:
+            return await _relay_whole(provider, raw, model)
+        chunks = _relay(provider, raw, model, lambda: self._encoder(protocol, value))
+        first = await anext(chunks, b"")
         told = _told(first, chunks, lambda: self._encoder(protocol, value))
-        return Answer(200, {"Content-Type": kind, **_UNBUFFERED}, told)
+        return Answer(200, {"Content-Type": protocol.stream_type, **_UNBUFFERED}, told)
 
     def _encoder(self, protocol: Protocol, value: dict[str, Any]) -> Encoder:
         """For a failure amid a relay, whose request the service alone has read until now."""
@@ -169,9 +206,9 @@ class Gateway:
             raise ConfigError(f"{provider.name} has this very gateway as its base_url")
 
 
-def _speaks(provider: Provider, protocol: Protocol) -> bool:
-    """Whether the service takes and gives the very bytes of the caller's protocol."""
-    return isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol)
+def _caller(asked: Asked) -> str:
+    """Who asks, as far as credentials tell."""
+    return next((asked.headers[name] for name in _CREDENTIALS if asked.headers.get(name)), "")
 
 
 @functools.lru_cache(256)
@@ -241,24 +278,6 @@ async def _relay_whole(provider: HTTPProvider, body: bytes, model: str) -> Answe
         # A stream where a whole answer was asked.
         reply = collect(protocol.decode_response(answer, response.delimited))
     return _whole(protocol.encode_response(reply))
-
-
-async def _translate(
-    provider: Provider, request: ChatRequest, encoder: Encoder
-) -> AsyncGenerator[bytes]:
-    """The events of any provider in the caller's protocol."""
-    held, speaking = b"", False
-    async with aclosing(provider.stream(request)) as events:
-        async for event in events:
-            data = encoder.encode(event)
-            speaking = speaking or isinstance(event, SPOKEN)
-            if not speaking:
-                held += data
-            elif held or data:
-                yield held + data
-                held = b""
-    if rest := held + encoder.close():
-        yield rest
 
 
 async def _told(

@@ -77,7 +77,8 @@ async def _answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespo
     except (web.RequestPayloadError, HttpProcessingError):
         unreadable = InvalidRequest("the body cannot be read; check its length and its encoding")
         return _whole(failure(gateway.plain, unreadable))
-    answer = await gateway.handle(Asked(request.method, request.path, request.headers, body))
+    asked = Asked(request.method, request.path, request.headers, body, request.path_qs)
+    answer = await gateway.handle(asked)
     if isinstance(answer.body, bytes):
         return _whole(answer)
     return await _stream(request, answer, answer.body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -11,7 +12,15 @@ from penstock.errors import ConfigError
 from penstock.http_provider import HTTPProvider
 from penstock.protocols import Protocol
 from penstock.protocols.anthropic_messages import AnthropicMessages
+from penstock.protocols.bedrock_converse import BedrockConverse
+from penstock.protocols.cohere_v2_chat import CohereChat
+from penstock.protocols.gemini_generate import GeminiGenerate
+from penstock.protocols.ollama_chat import OllamaChat, OllamaGenerate
 from penstock.protocols.openai_chat import OpenAIChat
+from penstock.protocols.openai_responses import OpenAIResponses
+
+OLLAMA_VERSION = "0.12.0"
+"""The version of Ollama whose interface is spoken; its clients ask."""
 
 FOUNDING = ("codelink-ava", "aivvm", "aura")
 
@@ -23,19 +32,28 @@ class Route(Struct, frozen=True):
     name nobody has means the default model. ``origin``: what these callers send as ``Origin``.
     """
 
-    asks: Literal["chat", "models", "health"]
+    asks: Literal["chat", "models", "health", "version"]
     protocol: Protocol
     any_model: bool = False
     origin: str = ""
 
 
 def build(catalog: Catalog) -> dict[tuple[str, str], Route]:
-    """The whole table."""
-    openai = OpenAIChat()
+    """The whole table; a path that ends in ``/*`` stands for every path below it."""
+    openai, gemini, ollama = OpenAIChat(), GeminiGenerate(), OllamaChat()
     table = {
         ("POST", "/v1/chat/completions"): Route("chat", openai),
+        ("POST", "/v1/responses"): Route("chat", OpenAIResponses()),
         ("POST", "/v1/messages"): Route("chat", AnthropicMessages()),
+        ("POST", "/v1beta/models/*"): Route("chat", gemini),
+        ("POST", "/v2/chat"): Route("chat", CohereChat()),
+        ("POST", "/model/*"): Route("chat", BedrockConverse()),
+        ("POST", "/api/chat"): Route("chat", ollama),
+        ("POST", "/api/generate"): Route("chat", OllamaGenerate()),
         ("GET", "/v1/models"): Route("models", openai),
+        ("GET", "/v1beta/models"): Route("models", gemini),
+        ("GET", "/api/tags"): Route("models", ollama),
+        ("GET", "/api/version"): Route("version", ollama),
         ("GET", "/health"): Route("health", openai),
     }
     for name in FOUNDING:
@@ -48,3 +66,12 @@ def build(catalog: Catalog) -> dict[tuple[str, str], Route]:
         if (asked := protocol.models_request("")) and asked[0] == "POST":
             table["POST", f"/{name}{asked[1]}"] = Route("models", protocol, origin=provider.url)
     return table
+
+
+def find(table: Mapping[tuple[str, str], Route], method: str, path: str) -> Route | None:
+    """The route of a path: its own, or that of the paths below one it is below."""
+    route = table.get((method, path))
+    while route is None and path:
+        path = path.rpartition("/")[0]
+        route = table.get((method, path + "/*"))
+    return route

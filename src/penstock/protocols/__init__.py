@@ -100,17 +100,20 @@ class Protocol(ABC):
         the model is called ``model``. ``None``: these bytes cannot go through unchanged."""
         return {**body, "model": model}
 
+    def can_ask(self, request: ChatRequest) -> frozenset[str]:
+        """The features that ``encode_request`` says of this request, exactly as they are."""
+        can = frozenset(loss.ASKED) - self.cannot_ask
+        return can | self.extensions if request.protocol in ("", self.family) else can
+
     def loss(self, request: ChatRequest) -> tuple[str, ...]:
         """What of ``request`` a service is not told: the features that ``encode_request`` leaves
         out, or says as well as it can (``reasoning_budget`` as an effort)."""
-        in_our_words = request.protocol in ("", self.family)
-        cannot = self.cannot_ask - self.extensions if in_our_words else self.cannot_ask
-        return loss.lost(loss.asked(request, self.family), loss.ASKED, cannot)
+        return loss.lost(loss.asked(request, self.family), self.can_ask(request))
 
     def answer_loss(self, reply: Reply) -> tuple[str, ...]:
         """What of ``reply`` a caller is not told."""
-        said = loss.answered(reply, self.family)
-        return loss.lost(said, {**loss.ASKED, **loss.ANSWERED}, self.cannot_answer)
+        can = frozenset((*loss.ASKED, *loss.ANSWERED)) - self.cannot_answer
+        return loss.lost(loss.answered(reply, self.family), can)
 
     @abstractmethod
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:

@@ -55,7 +55,9 @@ ASKED: Mapping[str, str] = {
     "audio": "sound inline",
     "file.data": "a document inline",
     "file.id": "a document uploaded before",
-    "reasoning": "the model's earlier reasoning, said back to it",
+    "file.url": "a document by its address",
+    "reasoning": "the model's earlier reasoning, said back to it with its signature",
+    "reasoning.unsigned": "such reasoning that has no signature",
     "reasoning.signature": "the signature of earlier reasoning, said back",
     "refusal": "the model's earlier refusal, as one",
     "response_format.json_object": "an answer in JSON",
@@ -107,12 +109,12 @@ def asked(request: ChatRequest, name: str) -> Iterator[str]:
     for field in _SCALARS:
         if getattr(request, field) is not None:
             yield field
-    yield from _choice(request.tool_choice)
-    form = (request.response_format or {}).get("type", "text")
-    if form != "text":
-        yield f"response_format.{form}"
-    if request.protocol not in ("", name):
+    own = request.protocol in ("", name)
+    wishes = (*_choice(request.tool_choice), *_form(request.response_format))
+    yield from (wish for wish in wishes if wish in ASKED or not own)
+    if not own:
         yield from (f"extra.{key}" for key, value in request.extra.items() if value is not None)
+    yield from (key for _, key in _foreign(request.metadata, name))
     for tool in request.tools:
         yield from _tool(tool, name)
     begun = False
@@ -134,6 +136,12 @@ def _choice(choice: str | Mapping[str, Any] | None) -> Iterator[str]:
             yield "tool_choice.name"
         case _:
             yield f"tool_choice.{choice.get('type', 'other')}"
+
+
+def _form(form: Mapping[str, Any] | None) -> Iterator[str]:
+    kind = (form or {}).get("type", "text")
+    if kind != "text":
+        yield f"response_format.{kind}"
 
 
 def _tool(tool: Tool, name: str) -> Iterator[str]:
@@ -162,7 +170,9 @@ def _part(part: Part, name: str) -> Iterator[str]:
     yield from (f"{kind}.{key}" for _, key in _foreign(part.metadata, name))
     match part:
         case ReasoningPart(text, signature):
-            yield from ["reasoning"] * bool(text) + ["reasoning.signature"] * bool(signature)
+            yield from ["reasoning.signature"] * bool(signature)
+            if text:
+                yield "reasoning" if signature else "reasoning.unsigned"
         case ToolResultPart(_, content):
             yield from ["tool_result.error"] * part.is_error
             for inner in content:
@@ -170,7 +180,7 @@ def _part(part: Part, name: str) -> Iterator[str]:
         case ImagePart(_, data):
             yield "image.data" if data else "image.url"
         case FilePart(data):
-            yield "file.data" if data else "file.id"
+            yield "file.data" if data else "file.url" if part.url else "file.id"
         case AudioPart() | RefusalPart():
             yield kind
         case _:
@@ -224,7 +234,8 @@ def answered(reply: Reply, name: str) -> Iterator[str]:
             yield "tool_calls"
         if CITATIONS in (getattr(part, "metadata", None) or {}):
             yield "citations"
-        yield from _part(part, name)
+        for feature in _part(part, name):
+            yield "reasoning" if feature == "reasoning.unsigned" else feature
     if reply.finish is not None:
         yield "finish_reason"
         yield from (f"finish.{key}" for _, key in _foreign(reply.finish.metadata, name))
@@ -235,6 +246,6 @@ def answered(reply: Reply, name: str) -> Iterator[str]:
                 yield f"usage.{field}"
 
 
-def lost(said: Iterable[str], known: Mapping[str, str], cannot: frozenset[str]) -> tuple[str, ...]:
+def lost(said: Iterable[str], can: frozenset[str]) -> tuple[str, ...]:
     """Of the features said, those that cannot be said: declared, or nobody else's."""
-    return tuple(sorted({feature for feature in said if feature in cannot or feature not in known}))
+    return tuple(sorted(set(said) - can))

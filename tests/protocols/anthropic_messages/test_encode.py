@@ -54,7 +54,7 @@ def outline(*events: Event) -> str:
     )
 
 
-USAGE = Usage(3, 4, cached_input=1, cache_write=2)
+USAGE = Usage(3, 4, cached_input=1, cache_write=2, cached_apart=True)
 
 
 def test_a_stream_has_anthropics_shape() -> None:
@@ -176,7 +176,9 @@ def test_numbers_that_nobody_said_are_not_read_back_as_said() -> None:
     outcome = read(MESSAGES, stream(Start("i", "m"), TextDelta("a"), Finish("stop", "end_turn")))
     assert outcome.finish
     assert outcome.finish.usage is None
-    estimated = Finish("stop", "end_turn", Usage(None, 5, provenance="estimated"))
+    estimated = Finish(
+        "stop", "end_turn", Usage(None, 5, cached_apart=True, provenance="estimated")
+    )
     assert read(MESSAGES, stream(Start("i", "m"), TextDelta("a"), estimated)).finish == estimated
 
 
@@ -226,7 +228,7 @@ def test_an_openai_answer_is_told_in_anthropics_words() -> None:
         TextDelta("No.", 2),
         ToolCallStart(3, "c1", "f"),
         said[5],
-        Finish("tool_calls", "tool_use", Usage(7, 8)),
+        Finish("tool_calls", "tool_use", Usage(7, 8, cached_apart=True)),
     )
     assert read(MESSAGES, stream(*said)).events == expected
     again = OpenAIChat().encoder(ChatRequest())

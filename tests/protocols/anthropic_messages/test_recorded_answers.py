@@ -12,6 +12,7 @@ import pytest
 from penstock.errors import EmptyStream, StreamTruncated, UnexpectedAnswer, error_for_status
 from penstock.events import Finish, Reply
 from penstock.protocols.anthropic_messages import AnthropicMessages
+from penstock.protocols.anthropic_messages.citations import citations_of
 from protocols import recorded
 from protocols.reading import Outcome, by, outcome_of, read
 
@@ -54,7 +55,7 @@ def answer_facts(reply: Reply, expected: dict[str, Any]) -> Iterator[tuple[str, 
     )
     yield (
         "citations",
-        sum(len(said.get("citations", ())) for _, said in kept),
+        sum(len(citations_of(getattr(part, "metadata", None))) for part, _ in kept),
         expected.get("citations_n", 0),
     )
     yield (

@@ -11,7 +11,7 @@ from penstock.errors import InvalidRequest
 from penstock.events import collect
 from penstock.protocols import json
 from penstock.protocols.anthropic_messages import AnthropicMessages
-from penstock.protocols.anthropic_messages.request import DEFAULT_MAX_TOKENS
+from penstock.protocols.anthropic_messages.wishes import DEFAULT_MAX_TOKENS
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.types import (
     AudioPart,
@@ -74,6 +74,19 @@ BODIES = [
     asks(stream=True, temperature=0.5, top_p=0.9, top_k=5, stop_sequences=["a", "b"]),
     asks(system="Be brief."),
     asks(system=[{**TEXT, **CACHED}, TEXT]),
+    asks(thinking={"type": "enabled", "budget_tokens": 1024, "display": "omitted"}),
+    asks(thinking={"type": "disabled"}, output_config={"effort": "low", "x": 1}),
+    asks(output_format={"type": "json_schema", "schema": {"type": "object"}}),
+    asks(user({"type": "document", "source": {"type": "url", "url": "https://a.example"}})),
+    asks(
+        user(
+            {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": "я"},
+            }
+        )
+    ),
+    asks(user({**RESULT, "is_error": False})),
     asks(metadata={"user_id": "u"}, thinking={"type": "adaptive"}, service_tier="auto"),
     asks(user(TEXT, {**TEXT, **CACHED})),
     asks(user({"type": "image", "source": IMAGE, **CACHED}, TEXT)),
@@ -127,7 +140,7 @@ def test_a_question_is_read_into_our_own_words() -> None:
         )
     )
     arguments = '{"city":"Москва","n":[1.5]}'
-    result = ToolResultPart("t1", (TextPart("sunny"),), {NAME: {"is_error": True}})
+    result = ToolResultPart("t1", (TextPart("sunny"),), is_error=True)
     assert request == ChatRequest(
         model="m",
         max_tokens=9,
@@ -145,7 +158,8 @@ def test_a_question_is_read_into_our_own_words() -> None:
         tool_choice="required",
         parallel_tool_calls=False,
         stop=("x",),
-        extra={"top_k": 5},
+        top_k=5,
+        protocol=NAME,
     )
 
 
@@ -280,10 +294,42 @@ def test_a_file_is_a_document() -> None:
     ]
 
 
-@pytest.mark.parametrize("part", [AudioPart("AA==", "wav"), OpaquePart("openai_chat", {})])
-def test_what_has_no_place_at_anthropic_is_an_error_that_says_so(part: Any) -> None:
-    with pytest.raises(InvalidRequest, match=type(part).__name__):
-        blocks(Message("user", (part,)))
+def test_what_has_no_place_at_anthropic_is_left_out_and_named() -> None:
+    hologram = OpaquePart("openai_chat", {"type": "hologram"})
+    parts = (TextPart("Hi"), AudioPart("AA==", "wav"), hologram)
+    request = ChatRequest(messages=(Message("user", parts),), seed=0, protocol="openai_chat")
+    (turn,) = MESSAGES.encode_request(request)["messages"]
+    assert turn["content"] == [{"type": "text", "text": "Hi"}]
+    assert MESSAGES.loss(request) == ("audio", "openai_chat.hologram", "seed")
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ({"reasoning_effort": "low"}, (5120, {"type": "enabled", "budget_tokens": 1024})),
+        ({"reasoning_effort": "none"}, (4096, {"type": "disabled"})),
+        ({"reasoning_effort": "odd"}, (4096, None)),
+        ({"reasoning_budget": -1}, (4096, {"type": "adaptive"})),
+        ({"reasoning_budget": 9}, (5120, {"type": "enabled", "budget_tokens": 1024})),
+        (
+            {"reasoning_budget": 9000, "max_tokens": 2000},
+            (2000, {"type": "enabled", "budget_tokens": 1999}),
+        ),
+        ({"reasoning_budget": 9000, "max_tokens": 1000}, (1000, None)),
+    ],
+)
+def test_thinking_fits_below_the_limit(said: dict[str, Any], written: Any) -> None:
+    body = wire(HELLO, **said)
+    assert (body["max_tokens"], body.get("thinking")) == written
+
+
+def test_a_schema_is_a_form_of_the_output() -> None:
+    schema = {"type": "object"}
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    body = wire(HELLO, response_format=form)
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
+    again = MESSAGES.decode_request(body)
+    assert again.response_format == {"type": "json_schema", "json_schema": {"schema": schema}}
 
 
 def test_a_tool_choice_that_nobody_knows_is_an_error() -> None:

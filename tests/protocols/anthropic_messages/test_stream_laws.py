@@ -31,6 +31,7 @@ from protocols.strategies import AWKWARD, framings, texts, words
 MESSAGES = AnthropicMessages()
 NAME = "anthropic_messages"
 CITATION = {"type": "char_location", "cited_text": "трава", "document_index": 0}
+CITED = {NAME: {"raw": {"citations": [CITATION]}}, "citations": [{"text": "трава"}]}
 SEARCH = {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {"query": "a"}}
 FOUND = {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": [{"url": "b"}]}
 
@@ -41,7 +42,7 @@ EVERYTHING: tuple[Event, ...] = (
     ReasoningDelta("", 1, "", {NAME: {"redacted_thinking": "ZGF0YQ=="}}),
     ReasoningDelta("", 2, "b25seSBzaWduZWQ="),
     *(TextDelta(text, 3) for text in AWKWARD),
-    TextDelta("", 3, metadata={NAME: {"citations": [CITATION]}}),
+    TextDelta("", 3, metadata=CITED),
     TextDelta("", 4, metadata={NAME: {"block": SEARCH}}),
     TextDelta("", 5, metadata={NAME: {"block": FOUND}}),
     TextDelta("Here:", 6),
@@ -52,7 +53,14 @@ EVERYTHING: tuple[Event, ...] = (
     Finish(
         "tool_calls",
         "tool_use",
-        Usage(7, 8, cached_input=1, cache_write=2, metadata={NAME: {"service_tier": "standard"}}),
+        Usage(
+            7,
+            8,
+            cached_input=1,
+            cache_write=2,
+            cached_apart=True,
+            metadata={NAME: {"service_tier": "standard"}},
+        ),
         {NAME: {"stop_details": {"a": 1}, "context_management": {"applied_edits": []}}},
     ),
 )
@@ -60,7 +68,9 @@ PLAIN: tuple[Event, ...] = (
     Start("msg_2", "m"),
     TextDelta("Hello", 0),
     TextDelta(", 👩‍🚀!", 0),
-    Finish("stop", "stop_sequence", Usage(3, 4), {NAME: {"stop_sequence": "\n\n"}}),
+    Finish(
+        "stop", "stop_sequence", Usage(3, 4, cached_apart=True), {NAME: {"stop_sequence": "\n\n"}}
+    ),
 )
 each_sample = pytest.mark.parametrize("events", [EVERYTHING, PLAIN], ids=["everything", "plain"])
 
@@ -106,10 +116,9 @@ def _canonical(parts: list[Callable[[int], list[Event]]]) -> list[Event]:
 
 
 def _text(said: list[str], cited: bool) -> Callable[[int], list[Event]]:
-    kept = {NAME: {"citations": [CITATION]}}
 
     def part(index: int) -> list[Event]:
-        end = [TextDelta("", index, metadata=kept)] if cited else []
+        end = [TextDelta("", index, metadata=CITED)] if cited else []
         return [*(TextDelta(text, index) for text in said), *end]
 
     return part
@@ -153,6 +162,7 @@ usages = st.builds(
     output=counts,
     cached_input=counts,
     cache_write=counts,
+    cached_apart=st.just(True),
     provenance=st.sampled_from(["reported", "estimated", "partial"]),
     metadata=st.none() | st.just({NAME: {"server_tool_use": {"web_search_requests": 1}}}),
 )

@@ -38,7 +38,7 @@ from penstock.protocols.openai_chat import OpenAIChat
 from penstock.protocols.sse import MAX_EVENT
 from penstock.types import ChatRequest, Message, Usage
 from protocols.reading import Outcome, by, outcome_of, read, sliced
-from protocols.strategies import values
+from protocols.strategies import USAGE_TOO, values
 
 CHAT = OpenAIChat()
 DONE = b"data: [DONE]\n\n"
@@ -297,7 +297,10 @@ def test_a_refusal_is_text_of_a_kind_of_its_own() -> None:
 
 def test_annotations_and_audio_ride_on_the_text() -> None:
     notes = [{"type": "url_citation", "url_citation": {"url": "https://a.example"}}]
-    kept = {"openai_chat": {"annotations": notes, "audio": {"id": "a"}}}
+    kept = {
+        "openai_chat": {"audio": {"id": "a"}, "raw": {"annotations": notes}},
+        "citations": [{"url": "https://a.example"}],
+    }
     body = (say("x"), chunk({"content": "y", "annotations": notes, "audio": {"id": "a"}}))
     assert middle(*body) == [TextDelta("x"), TextDelta("y", 0, False, kept)]
 
@@ -904,7 +907,7 @@ ODD: list[Any] = [
 
 def use(outcome: Outcome) -> None:
     """Everything that is done with events: they are shown, collected, written and asked back."""
-    encoder = CHAT.encoder(ChatRequest(extra={"stream_options": {"include_usage": True}}))
+    encoder = CHAT.encoder(ChatRequest(metadata=USAGE_TOO))
     for said in outcome.events:
         str(said).encode()
         encoder.encode(said)

@@ -41,7 +41,7 @@ NAME = "openai_chat"
 
 def chunks(*events: Event, **extra: Any) -> list[Any]:
     """The JSON of each chunk, ``[DONE]`` aside."""
-    encoder = CHAT.encoder(ChatRequest(model="asked", extra=extra))
+    encoder = CHAT.encoder(ChatRequest(model="asked", metadata={"openai_chat": {"raw": extra}}))
     body = b"".join(map(encoder.encode, events)) + encoder.close()
     payloads = [line.removeprefix("data: ") for line in body.decode().split("\n\n") if line]
     return [json.loads(payload) for payload in payloads if payload != "[DONE]"]

@@ -188,7 +188,7 @@ def test_every_kind_of_part_has_a_place_in_the_waist() -> None:
     ]
     (said,) = CHAT.decode_request(asks({"role": "user", "content": parts})).messages
     assert said.content == (
-        TextPart("Hi", {NAME: {"cache_control": {"type": "ephemeral"}}}),
+        TextPart("Hi", {"cache": {"type": "ephemeral"}}),
         ImagePart("https://a.example", metadata={NAME: {"image_url": {"detail": "low"}}}),
         ImagePart(data="AA==", media_type="image/png"),
         ImagePart("https://a.example"),
@@ -217,7 +217,7 @@ def test_an_assistant_s_turn_is_reasoning_text_refusal_and_calls() -> None:
     assert said == Message(
         "assistant",
         (
-            ReasoningPart("Hm", "s", {NAME: kept}),
+            ReasoningPart("Hm", "s", {NAME: {"raw": kept}}),
             TextPart("Hi"),
             RefusalPart("No"),
             ToolCallPart("a", "f", "{}"),
@@ -233,7 +233,7 @@ def test_a_tool_s_result_is_a_part_of_its_own() -> None:
     said = CHAT.decode_request(asks(*turns)).messages
     assert said == (
         Message("tool", (ToolResultPart("a", (TextPart("1"),)),)),
-        Message("tool", (ToolResultPart("", (TextPart("2"),)),), {NAME: kept}),
+        Message("tool", (ToolResultPart("", (TextPart("2"),), name="f"),), {NAME: {"raw": kept}}),
     )
 
 
@@ -254,7 +254,9 @@ def test_settings_have_common_names_and_the_rest_is_kept() -> None:
         max_tokens=5,
         tools=(Tool("f", "", {}),),
         tool_choice={"name": "f"},
-        extra={"max_completion_tokens": 5, "logit_bias": {"1": 2}},
+        protocol=NAME,
+        extra={"logit_bias": {"1": 2}},
+        metadata={NAME: {"raw": {"max_completion_tokens": 5}}},
     )
     assert again(body) == {**body, "stop": ["x"]}
 
@@ -304,10 +306,13 @@ def test_a_request_is_never_changed_by_writing_it() -> None:
     assert body == before
 
 
-def test_a_part_of_another_protocol_is_refused_by_name() -> None:
-    request = ChatRequest(messages=(Message("user", (OpaquePart("other", {}),)),))
-    with pytest.raises(InvalidRequest, match="OpaquePart"):
-        CHAT.encode_request(request)
+def test_a_part_of_another_protocol_is_left_out_and_named() -> None:
+    parts = (TextPart("Hi"), OpaquePart("other", {"type": "hologram"}))
+    request = ChatRequest(messages=(Message("user", parts),), protocol="other")
+    assert CHAT.encode_request(request)["messages"][0]["content"] == [
+        {"type": "text", "text": "Hi"}
+    ]
+    assert CHAT.loss(request) == ("other.hologram",)
 
 
 F = {"name": "f", "arguments": ""}

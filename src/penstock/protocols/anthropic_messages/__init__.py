@@ -14,10 +14,12 @@ from msgspec import Struct
 from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols.anthropic_messages.citations import NAME
 from penstock.protocols.anthropic_messages.decode import decode_response, decoder
 from penstock.protocols.anthropic_messages.encode import MessageEncoder, encode_response
 from penstock.protocols.anthropic_messages.failure import decode_failure, encode_failure
-from penstock.protocols.anthropic_messages.request import NAME, decode_request, encode_request
+from penstock.protocols.anthropic_messages.request_decode import decode_request
+from penstock.protocols.anthropic_messages.request_encode import encode_request
 from penstock.types import ChatRequest, ModelInfo
 
 VERSION = "2023-06-01"
@@ -30,6 +32,21 @@ class AnthropicMessages(Protocol):
     name = NAME
     path = "/v1/messages"
     stream_type = "text/event-stream; charset=utf-8"
+    cannot_ask = frozenset(
+        (
+            "audio",
+            "frequency_penalty",
+            "presence_penalty",
+            "reasoning.unsigned",
+            "reasoning_effort",  # said as a budget
+            "refusal",  # said as text
+            "response_format.json_object",
+            "seed",
+            "system.amid",  # said before the conversation
+        )
+    )
+    extensions = frozenset(("reasoning_effort", "system.amid"))
+    cannot_answer = frozenset(("refusal",))
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         return encode_request(request)

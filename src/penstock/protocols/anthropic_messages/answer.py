@@ -19,10 +19,12 @@ from penstock.events import (
 )
 from penstock.protocols import json
 from penstock.protocols.anthropic_messages.chunks import decode_chunk, decode_plain
+from penstock.protocols.anthropic_messages.citations import NAME, keep_citations
 from penstock.protocols.anthropic_messages.failure import decode_stream_failure
-from penstock.protocols.anthropic_messages.request import NAME
 from penstock.protocols.anthropic_messages.usage import decode_usage, merge_usage
 from penstock.protocols.framed import Answer
+from penstock.protocols.kept import keep, rest
+from penstock.protocols.loss import RAW
 from penstock.types import Metadata
 
 REASONS: dict[str, FinishReason] = {
@@ -38,7 +40,7 @@ REASONS: dict[str, FinishReason] = {
 _PLACED = frozenset(("id", "type", "role", "content", "model", "stop_reason", "usage"))
 """What of a message has a place in our events; the rest rides on ``Finish``."""
 
-_OURS = frozenset(("block", "redacted_thinking"))
+_OURS = frozenset(("block", "redacted_thinking", RAW))
 """Our own keys in ``metadata``; a service's key of that name would be taken for them."""
 
 _KNOWN = frozenset(
@@ -71,7 +73,7 @@ class _Block:
         value, index = self.value, self.index
         match self.kind:
             case "text":
-                metadata = _rest(value, "text")
+                metadata = keep_citations(rest(_said(value), "type", "text"))
                 if (text := _text(value, "text")) or metadata:
                     yield TextDelta(text, index, metadata=metadata)
             case "thinking":
@@ -81,8 +83,8 @@ class _Block:
                     yield ReasoningDelta(text, index, signature, metadata)
             case "redacted_thinking":
                 kept = {"redacted_thinking": _text(value, "data")}
-                rest = (_rest(value, "data") or {}).get(NAME, {})
-                yield ReasoningDelta("", index, "", {NAME: {**kept, **rest}})
+                more = rest(_said(value), "type", "data")
+                yield ReasoningDelta("", index, "", keep(NAME, kept | more))
             case "tool_use":
                 id, name = _text(value, "id"), _text(value, "name")
                 yield ToolCallStart(index, id, name, _rest(value, "id", "name", "input"))
@@ -98,8 +100,8 @@ class _Block:
                 if text := self._join_halves(_text(delta, "text")):
                     yield TextDelta(text, self.index)
             case "text", "citations_delta":
-                kept = {NAME: {"citations": [delta.get("citation")]}}
-                yield TextDelta("", self.index, metadata=kept)
+                said = {"citations": [delta.get("citation")]}
+                yield TextDelta("", self.index, metadata=keep_citations(said))
             case "thinking", "thinking_delta":
                 if text := self._join_halves(_text(delta, "thinking")):
                     yield ReasoningDelta(text, self.index)
@@ -304,14 +306,18 @@ def _text(value: Mapping[str, Any], key: str) -> str:
     return text
 
 
-def _rest(value: Mapping[str, Any], *known: str) -> Metadata | None:
-    """What a block says beyond our own words for it."""
-    rest = {
+def _said(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A block without what says nothing, and without keys that would be taken for ours."""
+    return {
         key: item
         for key, item in value.items()
-        if key not in ("type", *known, *_OURS) and item is not None and item != []
+        if key not in _OURS and item is not None and item != []
     }
-    return {NAME: rest} if rest else None
+
+
+def _rest(value: Mapping[str, Any], *known: str) -> Metadata | None:
+    """What a block says beyond our own words for it."""
+    return keep(NAME, rest(_said(value), "type", *known))
 
 
 def _input(text: str) -> Any:

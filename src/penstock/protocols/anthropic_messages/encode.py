@@ -18,9 +18,11 @@ from penstock.events import (
 )
 from penstock.protocols import Encoder, json
 from penstock.protocols.anthropic_messages.answer import REASONS
+from penstock.protocols.anthropic_messages.citations import NAME, citations_of
 from penstock.protocols.anthropic_messages.failure import encode_failure
-from penstock.protocols.anthropic_messages.request import NAME, encode_blocks
+from penstock.protocols.anthropic_messages.request_encode import encode_blocks
 from penstock.protocols.anthropic_messages.usage import UNKNOWN, encode_usage
+from penstock.protocols.loss import RAW
 from penstock.protocols.sse import encode_event
 from penstock.types import ChatRequest, Metadata, Part, TextPart
 
@@ -108,8 +110,9 @@ class MessageEncoder(Encoder):
         """Text with citations, or a block that only Anthropic understands."""
         if isinstance(kept.get("block"), Mapping):
             return self._begin(Start()) + self._close_all() + self._whole_block(kept["block"])
-        said = kept.pop("citations", None)
-        citations = said if isinstance(said, list | tuple) else ()
+        citations = citations_of(delta.metadata)
+        kept.pop("citations", None)
+        kept.pop(RAW, None)
         if not delta.text and not citations and not kept:
             return b""
         data = self._turn_to("text", delta.index, {"text": "", **kept}) + self._text(delta.text)

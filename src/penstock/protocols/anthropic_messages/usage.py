@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.protocols.anthropic_messages.request import NAME
+from penstock.protocols.anthropic_messages.citations import NAME
 from penstock.types import Usage
 
 _PLACES = {
@@ -32,9 +32,15 @@ def decode_usage(value: Mapping[str, Any]) -> Usage | None:
     for name, key in _PLACES.items():
         if type(rest.get(key)) is int:  # not a bool
             found[name] = rest.pop(key)
+    match rest.get("output_tokens_details"):
+        case {"thinking_tokens": int(thought), **more} if type(thought) is int:
+            found["reasoning"] = thought
+            rest["output_tokens_details"] = more
+            if not more:
+                del rest["output_tokens_details"]
     if rest.get("provenance") in ("estimated", "partial"):
         found["provenance"] = rest.pop("provenance")
-    return Usage(**found, metadata={NAME: rest} if rest else None)
+    return Usage(**found, cached_apart=True, metadata={NAME: rest} if rest else None)
 
 
 def merge_usage(was: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,11 +54,16 @@ def encode_usage(usage: Usage | None) -> dict[str, Any]:
     """The numbers in Anthropic's own places, and what else came with them."""
     if usage is None:
         return dict(UNKNOWN)
+    usage = usage.in_sense(cached_apart=True)
     value = {"output_tokens": None, **(usage.metadata or {}).get(NAME, {})}
     for name, key in _PLACES.items():
         number = getattr(usage, name)
         if number is not None:
             value[key] = number
+    if usage.reasoning is not None:
+        details = value.get("output_tokens_details")
+        held = details if isinstance(details, dict) else {}
+        value["output_tokens_details"] = {**held, "thinking_tokens": usage.reasoning}
     if usage.provenance != "reported":
         value["provenance"] = usage.provenance  # an estimate says so wherever it is shown
     return value

@@ -6,7 +6,7 @@ Wire reference: https://platform.openai.com/docs/api-reference/chat.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -15,9 +15,11 @@ from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol, json
 from penstock.protocols.error_body import error_from_body
+from penstock.protocols.openai_chat.answer import ChatAnswer
 from penstock.protocols.openai_chat.decode import decode_response, decoder, is_usual_response
 from penstock.protocols.openai_chat.encode import ChunkEncoder, encode_failure, encode_response
-from penstock.protocols.openai_chat.request import NAME, decode_request, encode_request
+from penstock.protocols.openai_chat.request_decode import NAME, decode_request
+from penstock.protocols.openai_chat.request_encode import encode_request
 from penstock.types import ChatRequest, ModelInfo
 
 
@@ -31,34 +33,62 @@ class OpenAIChat(Protocol):
     name = NAME
     path = "/chat/completions"
     stream_type = "text/event-stream; charset=utf-8"
+    cannot_ask = frozenset(
+        (
+            "cache",
+            "reasoning",
+            "reasoning.signature",
+            "reasoning.unsigned",
+            "reasoning_budget",  # said as an effort
+            "tool_result.error",
+            "tool_result.file",  # said in a message after it
+            "tool_result.image",
+            "top_k",
+        )
+    )
+    extensions = cannot_ask - {"reasoning_budget", "tool_result.error"}
+    reasoning_apart: ClassVar[bool] = False
+    """The service's output tokens leave out those of reasoning."""
 
     def __init__(self, ask_usage: bool = True) -> None:
         self._ask_usage = ask_usage
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
-        body = encode_request(request)
+        body = encode_request(request, self.can_ask(request))
         if self._ask_usage and request.stream:
             body.setdefault("stream_options", {"include_usage": True})
+        return self.finish_request(body, request)
+
+    def finish_request(self, body: dict[str, Any], request: ChatRequest) -> dict[str, Any]:
+        """A body in OpenAI's words, brought into those of a dialect."""
         return body
 
     def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
-        return decode_request(body)
+        return decode_request(self.start_request(body))
+
+    def start_request(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A body in the words of a dialect, brought into OpenAI's."""
+        return body
+
+    def answer(self) -> ChatAnswer:
+        """What reads one answer's chunks; a dialect may have its own."""
+        return ChatAnswer(self.reasoning_apart)
 
     def decoder(self) -> Decoder:
-        return decoder()
+        return decoder(self.answer())
 
     def encoder(self, request: ChatRequest) -> Encoder:
-        return ChunkEncoder(request)
+        return ChunkEncoder(request, self.reasoning_apart)
 
     def decode_response(self, body: bytes, delimited: bool = True) -> Iterator[Event]:
-        return decode_response(body, delimited)
+        return decode_response(body, delimited, self.answer())
 
     def check_response(self, body: bytes, delimited: bool = True) -> None:
         if not is_usual_response(body):
             super().check_response(body, delimited)
 
     def encode_response(self, reply: Reply) -> dict[str, Any]:
-        return encode_response(reply)
+        return encode_response(reply, self.reasoning_apart)
 
     def decode_error(
         self, status: int, body: bytes, reason: str = "", headers: Mapping[str, str] | None = None

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
-from penstock.errors import EmptyStream, MalformedStream, PenstockError, StreamFailed
+from penstock.errors import (
+    EmptyStream,
+    MalformedStream,
+    PenstockError,
+    StreamFailed,
+    UnexpectedAnswer,
+)
 from penstock.events import (
     Event,
     Finish,
@@ -20,7 +26,10 @@ from penstock.protocols import json
 from penstock.protocols.error_body import error_from_value
 from penstock.protocols.framed import Answer
 from penstock.protocols.halves import LONE, Halves
+from penstock.protocols.kept import keep
 from penstock.protocols.openai_chat.chunks import (
+    ABOUT_ANSWER,
+    ABOUT_CHOICE,
     Choice,
     Chunk,
     Delta,
@@ -29,8 +38,8 @@ from penstock.protocols.openai_chat.chunks import (
     decode_chunk,
     decode_plain,
 )
-from penstock.protocols.openai_chat.encode import signed
-from penstock.protocols.openai_chat.request import LEGACY, NAME
+from penstock.protocols.openai_chat.citations import with_citations
+from penstock.protocols.openai_chat.request_decode import LEGACY, NAME, signature_of
 from penstock.protocols.openai_chat.usage import decode_usage
 from penstock.types import Metadata
 
@@ -39,6 +48,7 @@ _REASONS: dict[str, FinishReason] = {
     "eos": "stop",
     "length": "length",
     "max_tokens": "length",
+    "model_length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "content_filter",
@@ -70,7 +80,8 @@ class ChatAnswer(Answer):
     of it is held back, so that a plain chunk is one ``TextDelta`` and no more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reasoning_apart: bool = False) -> None:
+        self._reasoning_apart = reasoning_apart
         self.plain = False
         self.index = -1
         self.raw_reason: str | None = None
@@ -82,6 +93,7 @@ class ChatAnswer(Answer):
         self._calls: list[_OpenCall] = []
         self._known: dict[int | str, _OpenCall] = {}
         self._spoken = False
+        self._about: dict[str, dict[str, Any]] = {"answer": {}, "choice": {}}
 
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
         for payload in payloads:
@@ -109,6 +121,14 @@ class ChatAnswer(Answer):
             yield from super().close(delimited)
         yield from self.end()
 
+    def take_whole(self, body: bytes) -> Iterator[Event]:
+        """The events of a whole answer."""
+        chunk = decode_chunk(body, UnexpectedAnswer)
+        if not chunk.choices and chunk.error is None:
+            raise UnexpectedAnswer("the service's answer has no choices; check its base_url")
+        yield from self.take_chunk(chunk)
+        yield from self.end()
+
     def take_chunk(self, chunk: Chunk) -> Iterator[Event]:
         """The events of one chunk; a whole answer is a big one."""
         self.began = True
@@ -119,6 +139,9 @@ class ChatAnswer(Answer):
         for choice in chunk.choices or ():
             if not choice.index:  # the waist carries one answer; others pass through as bytes
                 yield from self._choose(choice)
+        for name in ABOUT_ANSWER:
+            if (value := getattr(chunk, name)) is not None:
+                self._about["answer"][name] = value
         if chunk.usage is not None:
             self._usage = chunk.usage
         elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
@@ -142,14 +165,20 @@ class ChatAnswer(Answer):
     def _choose(self, choice: Choice) -> Iterator[Event]:
         delta = choice.delta or choice.message
         if delta is not None:
-            yield from self._delta(delta)
+            yield from self._delta(delta, choice.logprobs)
+        for name in ABOUT_CHOICE:
+            if (value := getattr(choice, name)) is not None:
+                self._about["choice"][name] = value
+        if choice.error is not None:
+            raise self._error(choice.error)
         if choice.finish_reason:  # some send "" until the end
             self.raw_reason = choice.finish_reason
 
-    def _delta(self, delta: Delta) -> Iterator[Event]:
+    def _delta(self, delta: Delta, logprobs: Any = None) -> Iterator[Event]:
         yield from self._reasoning(delta)
-        if delta.content or delta.annotations or delta.audio:
-            yield from self._content(delta)
+        rare = delta.rare() | ({"logprobs": logprobs} if logprobs else {})
+        if delta.content or rare:
+            yield from self._content(delta.content, rare)
         if refusal := self._join("refusal", delta.refusal or ""):
             yield TextDelta(refusal, self._part(TextDelta, refusing=True), True)
         for call in delta.tool_calls or ():
@@ -175,20 +204,16 @@ class ChatAnswer(Answer):
         if text or signature or metadata:
             yield ReasoningDelta(text, self._part(ReasoningDelta), signature, metadata)
 
-    def _content(self, delta: Delta) -> Iterator[Event]:
-        content = delta.content
+    def _content(self, content: Any, rare: dict[str, Any]) -> Iterator[Event]:
         if isinstance(content, list):
             yield from self._content_parts(content)
             return
         text = content or ""
         if not isinstance(text, str):  # an object where a JSON schema was asked (Cloudflare)
             text = json.encode(text).decode()
-        rare = {"annotations": delta.annotations, "audio": delta.audio}
-        rare = {name: value for name, value in rare.items() if value}
         text = self._join("content", text)
         if text or rare:
-            index = self._part(TextDelta)
-            yield TextDelta(text, index, False, {NAME: rare} if rare else None)
+            yield TextDelta(text, self._part(TextDelta), False, with_citations(rare))
 
     def _content_parts(self, parts: list[Any]) -> Iterator[Event]:
         """Content as a list of text and thinking parts (Mistral)."""
@@ -264,8 +289,9 @@ class ChatAnswer(Answer):
         if not self._spoken and self.raw_reason is None:
             raise EmptyStream("the service ended the stream before it said anything; try again")
         reason = _REASONS.get(self.raw_reason or "", "unknown")
-        usage = None if self._usage is None else decode_usage(self._usage)
-        yield Finish(reason, self.raw_reason, usage)
+        usage = None if self._usage is None else decode_usage(self._usage, self._reasoning_apart)
+        about = {where: said for where, said in self._about.items() if said}
+        yield Finish(reason, self.raw_reason, usage, keep(NAME, about))
 
     def _lone_half(self, whose: Hashable) -> Event:
         match whose:
@@ -299,10 +325,5 @@ def _arguments(function: Function) -> str:
 
 def _signature(text: str, details: list[Any]) -> tuple[str, Metadata | None]:
     """The signature in ``reasoning_details``, and the details where they hold more than that."""
-    if not details:
-        return "", None
-    found = [str(d["signature"]) for d in details if isinstance(d, Mapping) and d.get("signature")]
-    signature = found[-1] if found else ""
-    if details == [signed(text, signature)]:
-        return signature, None
-    return signature, {NAME: {"reasoning_details": details}}
+    signature, holds_more = signature_of(text, details)
+    return ("", {NAME: {"reasoning_details": details}}) if holds_more else (signature, None)

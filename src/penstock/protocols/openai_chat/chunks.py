@@ -21,6 +21,8 @@ class _PlainDelta(Struct, gc=False):
     function_call: None = None
     annotations: None = None
     audio: None = None
+    images: None = None
+    executed_tools: None = None
     thought_signature: None = None
 
 
@@ -28,6 +30,7 @@ class _PlainChoice(Struct, gc=False):
     delta: _PlainDelta
     index: Literal[0] = 0
     finish_reason: None = None
+    logprobs: None = None
 
 
 class _PlainChunk(Struct, gc=False):
@@ -64,7 +67,17 @@ class Delta(Struct):
     function_call: Function | None = None
     annotations: list[Any] | None = None
     audio: Any = None
+    images: Any = None
+    executed_tools: Any = None
     thought_signature: str | None = None
+
+    def rare(self) -> dict[str, Any]:
+        """What may stand beside a text, where it does."""
+        return {name: value for name in RARE if (value := getattr(self, name))}
+
+
+RARE = ("annotations", "audio", "images", "executed_tools")
+"""Keys of a delta that belong to its text."""
 
 
 class Choice(Struct):
@@ -72,6 +85,16 @@ class Choice(Struct):
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
+    error: Any = None
+    logprobs: Any = None
+    native_finish_reason: Any = None
+    content_filter_results: Any = None
+    finish_details: Any = None
+    stop_reason: Any = None
+
+
+ABOUT_CHOICE = ("native_finish_reason", "content_filter_results", "finish_details", "stop_reason")
+"""Keys of a choice that say how it ended."""
 
 
 class _Groq(Struct):
@@ -88,6 +111,29 @@ class Chunk(Struct):
     error: Any = None
     object: Any = None
     x_groq: _Groq | None = None
+    system_fingerprint: Any = None
+    service_tier: Any = None
+    provider: Any = None
+    citations: Any = None
+    search_results: Any = None
+    prompt_filter_results: Any = None
+    timings: Any = None
+    usage_breakdown: Any = None
+    moderation: Any = None
+
+
+ABOUT_ANSWER = (
+    "system_fingerprint",
+    "service_tier",
+    "provider",
+    "citations",
+    "search_results",
+    "prompt_filter_results",
+    "timings",
+    "usage_breakdown",
+    "moderation",
+)
+"""Keys of a chunk that are about the whole answer; the last one said holds."""
 
 
 # Text that comes in pieces, so that half a character may wait for the other half.

@@ -19,9 +19,9 @@ from penstock.protocols.openai_chat.chunks import decode_chunk
 from penstock.protocols.sse import SSEDecoder
 
 
-def decoder() -> Decoder:
-    """A fresh decoder for one streamed answer."""
-    return FramedDecoder(SSEDecoder(), ChatAnswer(), _read_whole)
+def decoder(answer: ChatAnswer) -> Decoder:
+    """A decoder for one streamed answer, which ``answer`` (a fresh one) reads."""
+    return FramedDecoder(SSEDecoder(), answer, answer.take_whole)
 
 
 def is_usual_response(body: bytes) -> bool:
@@ -29,18 +29,11 @@ def is_usual_response(body: bytes) -> bool:
     if not body.startswith(b"{"):
         return False
     chunk = decode_chunk(body, UnexpectedAnswer)
-    return bool(chunk.choices and chunk.choices[0].finish_reason and chunk.error is None)
+    first = chunk.choices[0] if chunk.choices else None
+    ended = first is not None and first.error is None and first.finish_reason
+    return bool(ended and ended != "error" and chunk.error is None)
 
 
-def decode_response(body: bytes, delimited: bool = True) -> Iterator[Event]:
+def decode_response(body: bytes, delimited: bool, answer: ChatAnswer) -> Iterator[Event]:
     """The events of a whole answer, or of the stream that some services send instead."""
-    return read_body(body, delimited, _read_whole, decoder())
-
-
-def _read_whole(body: bytes) -> Iterator[Event]:
-    chunk = decode_chunk(body, UnexpectedAnswer)
-    if not chunk.choices and chunk.error is None:
-        raise UnexpectedAnswer("the service's answer has no choices; check its base_url")
-    answer = ChatAnswer()
-    yield from answer.take_chunk(chunk)
-    yield from answer.end()
+    return read_body(body, delimited, answer.take_whole, decoder(answer))

@@ -18,7 +18,10 @@ from penstock.events import (
     ToolCallStart,
 )
 from penstock.protocols import Encoder, json
-from penstock.protocols.openai_chat.request import LEGACY, NAME
+from penstock.protocols.kept import kept_for
+from penstock.protocols.loss import RAW
+from penstock.protocols.openai_chat.citations import beside_text
+from penstock.protocols.openai_chat.request_decode import LEGACY, NAME, signed
 from penstock.protocols.openai_chat.usage import encode_usage
 from penstock.protocols.sse import encode_event
 from penstock.types import (
@@ -35,9 +38,9 @@ from penstock.types import (
 class ChunkEncoder(Encoder):
     """Writes a stream of chunks; usage only for a caller who asked (``stream_options``)."""
 
-    def __init__(self, request: ChatRequest) -> None:
-        options = request.extra.get("stream_options")
-        self._usage = bool(isinstance(options, Mapping) and options.get("include_usage"))
+    def __init__(self, request: ChatRequest, reasoning_apart: bool = False) -> None:
+        self._usage = _wants_usage(request)
+        self._reasoning_apart = reasoning_apart
         self._created = int(time.time())
         self._model = request.model
         self._calls: dict[int, tuple[int, str]] = {}
@@ -59,8 +62,11 @@ class ChunkEncoder(Encoder):
             case TextDelta(text, _, False, None):
                 return self._text + json.encode(text) + b'},"finish_reason":null}]}\n\n'
             case TextDelta(text, _, refusal, metadata):
-                rare = (metadata or {}).get(NAME, {})
-                return self._delta({"refusal" if refusal else "content": text, **rare})
+                rare = beside_text(metadata)
+                about = {"logprobs": rare.pop("logprobs")} if "logprobs" in rare else {}
+                if not text and not rare and not about:
+                    return b""
+                return self._delta({"refusal" if refusal else "content": text, **rare}, **about)
             case ReasoningDelta(text, _, signature, metadata):
                 return self._delta(_reasoning(text, signature, metadata))
             case ToolCallStart(index, id, name, metadata):
@@ -82,22 +88,31 @@ class ChunkEncoder(Encoder):
             return self._delta({LEGACY: said["function"]})
         return self._delta({"tool_calls": [{"index": number, **said}]})
 
-    def _delta(self, delta: dict[str, Any], reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    def _delta(self, delta: dict[str, Any], reason: str | None = None, **about: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason, **about}
         return self._head + json.encode([choice]) + b"}\n\n"
 
     def _finish(self, finish: Finish) -> bytes:
-        reason = _reason(finish)
-        data = self._delta({}, reason) if reason else b""
+        reason, kept = _reason(finish), kept_for(NAME, finish.metadata)
+        said = kept.get("choice", {})
+        data = self._delta({}, reason, **said) if reason or said else b""
+        if about := kept.get("answer"):
+            data += self._head + b"[]," + json.encode(about)[1:] + b"\n\n"
         if self._usage and finish.usage is not None:
-            data += self._head + b'[],"usage":' + json.encode(encode_usage(finish.usage)) + b"}\n\n"
+            usage = encode_usage(finish.usage, self._reasoning_apart)
+            data += self._head + b'[],"usage":' + json.encode(usage) + b"}\n\n"
         return data + b"data: [DONE]\n\n"
 
     def error(self, error: PenstockError) -> bytes:
         return encode_event(json.encode(encode_failure(error)))
 
 
-def encode_response(reply: Reply) -> dict[str, Any]:
+def _wants_usage(request: ChatRequest) -> bool:
+    options = kept_for(NAME, request.metadata).get(RAW, {}).get("stream_options")
+    return bool(isinstance(options, Mapping) and options.get("include_usage"))
+
+
+def encode_response(reply: Reply, reasoning_apart: bool = False) -> dict[str, Any]:
     """The whole answer."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
     for part in reply.message.content:
@@ -105,15 +120,20 @@ def encode_response(reply: Reply) -> dict[str, Any]:
             grows = isinstance(value, str | list) and isinstance(message.get(key), type(value))
             message[key] = message[key] + value if grows else value
     finish = reply.finish or Finish("unknown")
+    kept = kept_for(NAME, finish.metadata)
+    choice = {"index": 0, "message": message, "finish_reason": _reason(finish)}
+    if "logprobs" in message:
+        choice["logprobs"] = message.pop("logprobs")
     answer: dict[str, Any] = {
         "id": reply.id or "chatcmpl-penstock",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": reply.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": _reason(finish)}],
+        "choices": [choice | kept.get("choice", {})],
+        **kept.get("answer", {}),
     }
     if finish.usage is not None:
-        answer["usage"] = encode_usage(finish.usage)
+        answer["usage"] = encode_usage(finish.usage, reasoning_apart)
     return answer
 
 
@@ -121,7 +141,7 @@ def _encode_part(part: Part) -> dict[str, Any]:
     """What a part adds to the message, its text aside."""
     match part:
         case TextPart(_, metadata):
-            return dict((metadata or {}).get(NAME, {}))
+            return beside_text(metadata)
         case ReasoningPart(text, signature, metadata):
             return _reasoning(text, signature, metadata)
         case RefusalPart(text):
@@ -153,11 +173,6 @@ def _reasoning(text: str, signature: str, metadata: Metadata | None) -> dict[str
     elif signature:
         value["reasoning_details"] = [signed(text, signature)]
     return value
-
-
-def signed(text: str, signature: str) -> dict[str, str]:
-    """A signed piece of reasoning, as an item of ``reasoning_details``."""
-    return {"type": "reasoning.text", "text": text, "signature": signature}
 
 
 def _reason(finish: Finish) -> str | None:

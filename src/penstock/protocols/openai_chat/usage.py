@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.protocols.openai_chat.request import NAME
+from penstock.protocols.openai_chat.request_decode import NAME
 from penstock.types import Usage
 
 # Where each number stands: OpenAI's own place first, then where others put it.
@@ -23,7 +23,7 @@ _PLACES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-def decode_usage(value: Mapping[str, Any]) -> Usage:
+def decode_usage(value: Mapping[str, Any], reasoning_apart: bool = False) -> Usage:
     """The numbers under common names; every other key stays as it came, in ``metadata``."""
     rest = _copy(value)
     found: dict[str, Any] = {}
@@ -38,11 +38,12 @@ def decode_usage(value: Mapping[str, Any]) -> Usage:
     rest = {key: item for key, item in rest.items() if item != {} and item is not None}
     if rest.get("provenance") in ("estimated", "partial"):
         found["provenance"] = rest.pop("provenance")
-    return Usage(**found, metadata={NAME: rest} if rest else None)
+    return Usage(**found, reasoning_apart=reasoning_apart, metadata={NAME: rest} if rest else None)
 
 
-def encode_usage(usage: Usage) -> dict[str, Any]:
-    """The numbers in OpenAI's own places, and what else came with them."""
+def encode_usage(usage: Usage, reasoning_apart: bool = False) -> dict[str, Any]:
+    """The numbers in OpenAI's own places and sense, and what else came with them."""
+    usage = usage.in_sense(reasoning_apart=reasoning_apart)
     value = _copy((usage.metadata or {}).get(NAME, {}))
     for name, places in _PLACES.items():
         number = getattr(usage, name)
@@ -50,6 +51,10 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
             *outer, key = places[0]
             holder = _object_at(value, outer[0]) if outer else value
             holder[key] = number
+    if usage.total is None and usage.input is not None and usage.output is not None:
+        value["total_tokens"] = (
+            usage.input + usage.output + ((usage.reasoning or 0) if reasoning_apart else 0)
+        )
     if usage.provenance != "reported":
         value["provenance"] = usage.provenance  # an estimate says so wherever it is shown
     return value

@@ -1,0 +1,102 @@
+"""One call between two protocols: events in between, what is lost named, what is opaque kept."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Any
+
+from msgspec import Struct
+
+from penstock.events import (
+    SPOKEN,
+    Collector,
+    Finish,
+    Start,
+    collect_async,
+)
+from penstock.gateway.vault import Vault
+from penstock.http_provider import HTTPProvider
+from penstock.protocols import Encoder, Protocol
+from penstock.provider import Provider
+from penstock.types import ChatRequest
+
+LOSS = "penstock-loss"
+"""The header that names what a translation lost; at the end of a stream, a comment of that name."""
+
+_LONGEST = 1024
+_UNSAFE = re.compile(r"[^\w.$:-]", re.ASCII)
+
+
+class Translation(Struct):
+    """A request of ``caller`` in ``protocol``, answered by a provider that speaks another."""
+
+    protocol: Protocol
+    provider: Provider
+    request: ChatRequest
+    vault: Vault
+    caller: str
+    lost: tuple[str, ...] = ()
+    """What the service was not told, once it answers."""
+
+    def __post_init__(self) -> None:
+        now = time.monotonic()
+        self.request = self.vault.restore(self.caller, self._service, self.request, now)
+
+    @property
+    def _service(self) -> str:
+        """Whose opaque data this is: it means nothing to another service or protocol."""
+        spoken = self.provider.protocol.family if isinstance(self.provider, HTTPProvider) else ""
+        return f"{self.provider.name} {spoken}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a caller is told of the loss."""
+        return {LOSS: _listed(self.lost)} if self.lost else {}
+
+    async def whole(self) -> Any:
+        """The whole answer, as the protocol's JSON values."""
+        async with aclosing(self.provider.stream(self.request)) as events:
+            reply = await collect_async(events)
+        self.vault.keep(self.caller, self._service, reply.message, time.monotonic())
+        self.lost = tuple(sorted({*reply.loss, *self.protocol.answer_loss(reply)}))
+        return self.protocol.encode_response(reply)
+
+    async def stream(self, encoder: Encoder) -> AsyncGenerator[bytes]:
+        """The answer's bytes; none before something is spoken, but for the whole of an answer
+        that says nothing."""
+        held, speaking, seen = b"", False, Collector()
+        async with aclosing(self.provider.stream(self.request)) as events:
+            async for event in events:
+                data = encoder.encode(event)
+                seen.add(event)
+                if isinstance(event, Start):
+                    self.lost = event.loss
+                speaking = speaking or isinstance(event, SPOKEN)
+                if isinstance(event, Finish):
+                    held += self._told(encoder, seen)
+                if not speaking:
+                    held += data
+                elif held or data:
+                    yield held + data
+                    held = b""
+        if rest := held + encoder.close():
+            yield rest
+
+    def _told(self, encoder: Encoder, seen: Collector) -> bytes:
+        """Keep what is opaque; the comment that names what the caller cannot be told."""
+        reply = seen.reply()
+        self.vault.keep(self.caller, self._service, reply.message, time.monotonic())
+        lost = self.protocol.answer_loss(reply)
+        kind = encoder.content_type or self.protocol.stream_type
+        if not lost or not kind.startswith("text/event-stream"):
+            return b""
+        return f": {LOSS}: {_listed(lost)}\n\n".encode()
+
+
+def _listed(lost: Iterable[str]) -> str:
+    """Names as a header can carry them: a caller's own keys may hold anything."""
+    named = ", ".join(_UNSAFE.sub("_", name) for name in lost)
+    return named if len(named) <= _LONGEST else named[:_LONGEST].rpartition(",")[0] + ", ..."

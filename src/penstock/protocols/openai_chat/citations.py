@@ -1,0 +1,55 @@
+"""What a text rests on: OpenAI's annotations, and the citations that any protocol can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from penstock.protocols.loss import RAW
+from penstock.protocols.openai_chat.request_decode import NAME
+from penstock.types import CITATIONS, Metadata
+
+_NEUTRAL = {"url": "url", "title": "title", "start_index": "start", "end_index": "end"}
+_KIND = "url_citation"
+
+
+def with_citations(rare: dict[str, Any]) -> Metadata | None:
+    """Metadata for what stands beside a text: its annotations as citations too, where they are."""
+    annotations = rare.get("annotations")
+    if not annotations:
+        return {NAME: rare} if rare else None
+    citations = [said for note in annotations if (said := decode_citation(note))]
+    if not citations:
+        return {NAME: rare}
+    if len(citations) < len(annotations):
+        return {NAME: rare, CITATIONS: citations}
+    rest = {key: value for key, value in rare.items() if key != "annotations"}
+    return {NAME: {**rest, RAW: {"annotations": annotations}}, CITATIONS: citations}
+
+
+def decode_citation(note: Any) -> dict[str, Any] | None:
+    """The citation that an annotation is, or ``None``."""
+    cited = note.get(_KIND) if isinstance(note, Mapping) else None
+    if not isinstance(cited, Mapping):
+        return None
+    return {ours: cited[theirs] for theirs, ours in _NEUTRAL.items() if theirs in cited}
+
+
+def encode_citations(citations: Iterable[Any]) -> list[dict[str, Any]]:
+    """Annotations that say these citations; those without an address have no place."""
+    return [
+        {"type": _KIND, _KIND: {theirs: c[ours] for theirs, ours in _NEUTRAL.items() if ours in c}}
+        for c in citations
+        if isinstance(c, Mapping) and c.get("url")
+    ]
+
+
+def beside_text(metadata: Metadata | None) -> dict[str, Any]:
+    """What stands beside a text, as OpenAI says it."""
+    if not metadata:
+        return {}
+    kept = dict(metadata.get(NAME, {}))
+    notes = [*kept.pop(RAW, {}).get("annotations", ()), *kept.get("annotations", ())]
+    if notes := notes or encode_citations(metadata.get(CITATIONS, ())):
+        kept["annotations"] = notes
+    return kept

@@ -1,0 +1,199 @@
+"""Mistral.
+
+What differs, by the types of its Python SDK (``mistralai`` 3.7.0, made from the description of
+https://docs.mistral.ai/api) and recorded:
+
+- ``random_seed``, and ``any`` for a tool that must be called; keys that it does not know are
+  refused ("extra_forbidden"), ``stream_options`` among them
+  (https://github.com/openai/openai-agents-python/issues/442); usage comes unasked;
+- thinking is a part of the content, in answers and when it is said back
+  (https://docs.mistral.ai/capabilities/reasoning), as are documents and references;
+- the id of a tool call has nine letters or digits; any other is refused
+  (https://github.com/langchain-ai/langchain/pull/24668);
+- tool calls come whole;
+- errors are ``{"detail": text or list}`` or ``{"object": "error", "message": …}``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from penstock.errors import PenstockError
+from penstock.events import Reply
+from penstock.protocols import Encoder, json
+from penstock.protocols.error_body import error_from_value
+from penstock.protocols.openai_chat import OpenAIChat
+from penstock.protocols.openai_chat.answer import ChatAnswer
+from penstock.protocols.openai_chat.dialects.dialect import Dialect, in_older_words
+from penstock.protocols.openai_chat.dialects.mistral_answer import (
+    MistralAnswer,
+    MistralEncoder,
+    encode_response,
+)
+from penstock.protocols.openai_chat.dialects.mistral_parts import (
+    from_mistral,
+    message_from_mistral,
+    message_to_mistral,
+    to_mistral,
+)
+from penstock.types import ChatRequest
+
+_CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
+_DIGITS = string.ascii_letters + string.digits
+_NO_PARAMETERS = {"type": "object", "properties": {}}
+
+
+class Mistral(Dialect):
+    """OpenAI chat as Mistral speaks it."""
+
+    name = "mistral_chat"
+    cannot_ask = (OpenAIChat.cannot_ask - {"reasoning", "reasoning.unsigned", "top_k"}) | {
+        "refusal"  # said as text
+    }
+    extensions = frozenset(("reasoning.signature",))
+    cannot_answer = frozenset(("citations", "refusal"))
+    refuses = frozenset(
+        (
+            "audio",
+            "function_call",
+            "functions",
+            "logit_bias",
+            "modalities",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "store",
+            "stream_options",
+            "user",
+            "verbosity",
+            "web_search_options",
+        )
+    )
+    refuses_in_messages = frozenset(
+        (
+            "annotations",
+            "audio",
+            "function_call",
+            "images",
+            "reasoning",
+            "reasoning_content",
+            "reasoning_details",
+            "refusal",
+        )
+    )
+
+    def __init__(self, ask_usage: bool = False) -> None:
+        super().__init__(ask_usage)
+
+    def encode_request(self, request: ChatRequest) -> dict[str, Any]:
+        signs = "reasoning.signature" in self.can_ask(request)
+        messages = tuple(message_to_mistral(message, signs) for message in request.messages)
+        return super().encode_request(replace(request, messages=messages))
+
+    def finish_request(self, body: dict[str, Any], request: ChatRequest) -> dict[str, Any]:
+        body = in_older_words(super().finish_request(body, request))
+        if "seed" in body:
+            body["random_seed"] = body.pop("seed")
+        if body.get("tool_choice") == "required":
+            body["tool_choice"] = "any"
+        if "tools" in body:
+            body["tools"] = [_with_parameters(tool) for tool in body["tools"]]
+        body["messages"] = [_to_mistral(message) for message in body["messages"]]
+        return body
+
+    def start_request(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        body = dict(body)
+        if "random_seed" in body:
+            body["seed"] = body.pop("random_seed")
+        if body.get("tool_choice") == "any":
+            body["tool_choice"] = "required"
+        if isinstance(messages := body.get("messages"), list):
+            body["messages"] = [_from_mistral(message) for message in messages]
+        return body
+
+    def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
+        request = super().decode_request(body)
+        return replace(request, messages=tuple(map(message_from_mistral, request.messages)))
+
+    def answer(self) -> ChatAnswer:
+        return MistralAnswer()
+
+    def encoder(self, request: ChatRequest) -> Encoder:
+        return MistralEncoder(request)
+
+    def encode_response(self, reply: Reply) -> dict[str, Any]:
+        return encode_response(reply, super().encode_response(reply))
+
+    def decode_error(
+        self, status: int, body: bytes, reason: str = "", headers: Mapping[str, str] | None = None
+    ) -> PenstockError:
+        wrongs = list(_wrong_fields(body))
+        if not wrongs:
+            return super().decode_error(status, body, reason, headers)
+        said = "; ".join(f"{field}: {what}" if field else what for field, what in wrongs)
+        error = error_from_value(status, {"message": said, "type": "invalid_request_error"})
+        error.param = wrongs[0][0] or None
+        return error
+
+
+def _wrong_fields(body: bytes) -> Iterator[tuple[str, str]]:
+    """Field and fault of each item in the list of them that a 422 holds, in either shape."""
+    try:
+        value = json.loads(body)
+    except json.UNREADABLE:
+        return
+    inner = value.get("message") if isinstance(value, Mapping) else None
+    holder = inner if isinstance(inner, Mapping) else value
+    detail = holder.get("detail") if isinstance(holder, Mapping) else None
+    for item in detail if isinstance(detail, list) else ():
+        if isinstance(item, Mapping) and isinstance(item.get("msg"), str):
+            place = item.get("loc")
+            place = place if isinstance(place, list) else []
+            yield ".".join(str(step) for step in place if step != "body"), item["msg"]
+
+
+def _with_parameters(tool: dict[str, Any]) -> dict[str, Any]:
+    """Mistral wants to be told that a function takes nothing."""
+    function = tool.get("function")
+    if not isinstance(function, Mapping) or "parameters" in function:
+        return tool
+    return {**tool, "function": {**function, "parameters": _NO_PARAMETERS}}
+
+
+def _to_mistral(message: dict[str, Any]) -> dict[str, Any]:
+    message = dict(message)
+    if message["role"] == "developer":
+        message["role"] = "system"
+    if message["role"] != "tool":
+        message.pop("name", None)
+    if message.get("tool_call_id"):
+        message["tool_call_id"] = _call_id(message["tool_call_id"])
+    if "tool_calls" in message:
+        message["tool_calls"] = [{**c, "id": _call_id(c["id"])} for c in message["tool_calls"]]
+    if isinstance(content := message.get("content"), list):
+        message["content"] = [to_mistral(part) for part in content]
+    return message
+
+
+def _call_id(id: str) -> str:
+    """An id as Mistral wants it: its own as it is, any other's always the same nine characters."""
+    if not id or _CALL_ID.fullmatch(id):
+        return id
+    digest = hashlib.blake2b(id.encode(errors="surrogatepass"), digest_size=8).digest()
+    number = int.from_bytes(digest, "big")
+    digits = []
+    for _ in range(9):
+        number, digit = divmod(number, len(_DIGITS))
+        digits.append(_DIGITS[digit])
+    return "".join(digits)
+
+
+def _from_mistral(message: Any) -> Any:
+    if not isinstance(message, Mapping) or not isinstance(message.get("content"), list):
+        return message
+    return {**message, "content": [from_mistral(part) for part in message["content"]]}

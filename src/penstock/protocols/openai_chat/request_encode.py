@@ -1,0 +1,250 @@
+"""OpenAI chat requests: ``ChatRequest`` -> JSON body; what was not said is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from penstock.protocols import data_url, effort
+from penstock.protocols.kept import kept_for, rest
+from penstock.protocols.loss import ASKED, RAW
+from penstock.protocols.openai_chat.request_decode import LEGACY, NAME, signed
+from penstock.types import (
+    CACHE,
+    AudioPart,
+    ChatRequest,
+    FilePart,
+    ImagePart,
+    Message,
+    Metadata,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolResultPart,
+)
+
+_SCALARS = (
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "parallel_tool_calls",
+    "response_format",
+    "reasoning_effort",
+)
+
+
+EVERYTHING = frozenset(ASKED)
+
+
+def encode_request(request: ChatRequest, can: frozenset[str] = EVERYTHING) -> dict[str, Any]:
+    """The JSON body that asks it, as far as this service ``can`` be told (``loss.ASKED``)."""
+    ours = request.protocol in ("", NAME)
+    body: dict[str, Any] = {"messages": list(_encode_messages(request.messages, can))}
+    if request.model:
+        body["model"] = request.model
+    if request.stream:
+        body["stream"] = True
+    scalars = (*_SCALARS, "top_k") if "top_k" in can else _SCALARS
+    for name in scalars:
+        if (value := getattr(request, name)) is not None:
+            body[name] = value
+    if request.reasoning_budget is not None and request.reasoning_effort is None:
+        body["reasoning_effort"] = effort.effort_for(request.reasoning_budget)
+    raw: dict[str, Any] = kept_for(NAME, request.metadata).get(RAW, {})
+    if request.max_tokens is not None and not raw.get("max_completion_tokens"):
+        body["max_tokens"] = request.max_tokens
+    if request.stop is not None:
+        body["stop"] = list(request.stop)
+    if tools := [_encode_tool(tool, can) for tool in request.tools if not _is_foreign(tool)]:
+        body["tools"] = tools
+    if (choice := _encode_choice(request.tool_choice, ours)) is not None:
+        body["tool_choice"] = choice
+    return body | raw | (dict(request.extra) if ours else {})
+
+
+def _encode_messages(messages: Iterable[Message], can: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """The messages; pictures in tools' answers, which have no place there, come in a user message
+    after all of these answers."""
+    for is_tool, run in groupby(messages, lambda message: message.role == "tool"):
+        if not is_tool:
+            yield from (encode_message(message, can) for message in run)
+            continue
+        beside: list[Part] = []
+        for message in run:
+            for part in message.content:
+                if isinstance(part, ToolResultPart):
+                    beside += [] if "tool_result.image" in can else _media(part.content)
+                    yield _encode_result(part, message.metadata, can)
+                else:
+                    beside.append(part)
+        if beside:
+            yield encode_message(Message("user", tuple(beside)), can)
+
+
+def _media(parts: Iterable[Part]) -> list[Part]:
+    return [part for part in parts if not isinstance(part, TextPart)]
+
+
+def _encode_result(
+    part: ToolResultPart, metadata: Metadata | None, can: frozenset[str]
+) -> dict[str, Any]:
+    content = part.content
+    if "tool_result.image" not in can:
+        content = tuple(p for p in content if isinstance(p, TextPart))
+    value: dict[str, Any] = {"role": "tool", "content": _encode_content(content, can)}
+    if part.id:
+        value["tool_call_id"] = part.id
+    if part.name and not part.id:
+        value["name"] = part.name
+    kept = kept_for(NAME, metadata)
+    return {**value, **rest(kept, RAW), **kept.get(RAW, {})}
+
+
+def encode_message(message: Message, can: frozenset[str]) -> dict[str, Any]:
+    """One message of a role other than ``tool``, as JSON values."""
+    value: dict[str, Any] = {"role": message.role}
+    said: list[Part] = []
+    for part in message.content:
+        match part:
+            case ToolCallPart(_, name, arguments) if _kept(part).get("type") == LEGACY:
+                value[LEGACY] = {"name": name, "arguments": arguments}
+            case ToolCallPart():
+                value.setdefault("tool_calls", []).append(_encode_call(part))
+            case ReasoningPart():
+                _join_reasoning(value, _encode_reasoning(part, can))
+            case RefusalPart(text, None):
+                value["refusal"] = value.get("refusal", "") + text
+            case _:
+                said.append(part)
+    if said or message.role != "assistant":
+        value["content"] = _encode_content(said, can)
+    else:
+        value["content"] = None
+    return value | kept_for(NAME, message.metadata)
+
+
+def _join_reasoning(value: dict[str, Any], more: dict[str, Any]) -> None:
+    """A message has one place for reasoning: texts and details of several parts go on there."""
+    for key, said in more.items():
+        value[key] = value[key] + said if type(value.get(key)) is type(said) else said
+
+
+def _encode_reasoning(part: ReasoningPart, can: frozenset[str]) -> dict[str, Any]:
+    kept = _kept(part)
+    if kept and "reasoning" in can:
+        return kept.get(RAW) or kept
+    value: dict[str, Any] = {}
+    if part.text and ("reasoning" if part.signature else "reasoning.unsigned") in can:
+        value["reasoning_content"] = part.text
+    if part.signature and "reasoning.signature" in can:
+        value["reasoning_details"] = [signed(part.text, part.signature)]
+    return value
+
+
+def _encode_content(parts: Iterable[Part], can: frozenset[str]) -> str | list[dict[str, Any]]:
+    match tuple(parts):
+        case ():
+            return ""
+        case (TextPart(text, metadata),) if not _marks(metadata, can):
+            return text
+        case several:
+            return [said for part in several for said in _encode_part(part, can)]
+
+
+def _marks(metadata: Metadata | None, can: frozenset[str]) -> dict[str, Any]:
+    """What stands beside a part's own key: what was kept of it, and its cache mark."""
+    kept = rest(kept_for(NAME, metadata), RAW)
+    if metadata and CACHE in metadata and "cache" in can:
+        kept["cache_control"] = metadata[CACHE]
+    return kept
+
+
+def _encode_part(part: Part, can: frozenset[str]) -> Iterator[dict[str, Any]]:
+    kept = _marks(getattr(part, "metadata", None), can)
+    match part:
+        case TextPart(text):
+            if text or kept or part.metadata is None:
+                yield {"type": "text", "text": text, **kept}
+        case RefusalPart(text):
+            yield {"type": "refusal", "refusal": text, **kept}
+        case ImagePart(url, data, media_type):
+            source = data_url.join(media_type, data) if data else url
+            yield _typed("image_url", {"url": source}, kept)
+        case AudioPart(data, format):
+            yield _typed("input_audio", {"data": data, "format": format}, kept)
+        case FilePart():
+            yield _typed("file", _encode_file(part), kept)
+        case OpaquePart(protocol, value) if protocol == NAME:
+            yield dict(value)
+        case _:
+            return
+
+
+def _encode_file(part: FilePart) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    if part.data:
+        media = part.media_type
+        value["file_data"] = data_url.join(media, part.data) if media else part.data
+    if part.name:
+        value["filename"] = part.name
+    if part.id:
+        value["file_id"] = part.id
+    return value
+
+
+def _encode_call(part: ToolCallPart) -> dict[str, Any]:
+    kept = _kept(part)
+    if kept.get("type") == "custom":
+        custom = {"name": part.name, "input": part.arguments}
+        return {"id": part.id, "type": "custom", "custom": custom}
+    function = {"name": part.name, "arguments": part.arguments}
+    typed = _typed("function", function, rest(kept, RAW))
+    return {"id": part.id, **typed, **kept.get(RAW, {})}
+
+
+def _is_foreign(tool: Tool) -> bool:
+    """Whether only another protocol knows this tool, which its own service runs."""
+    return any(
+        name != NAME and isinstance(kept, Mapping) and "tool" in kept
+        for name, kept in (tool.metadata or {}).items()
+    )
+
+
+def _encode_tool(tool: Tool, can: frozenset[str]) -> dict[str, Any]:
+    kept = kept_for(NAME, tool.metadata)
+    if "tool" in kept:
+        return dict(kept["tool"])
+    function: dict[str, Any] = {"name": tool.name, **kept.pop(RAW, {})}
+    if tool.description:
+        function["description"] = tool.description
+    if tool.parameters is not None:
+        function["parameters"] = tool.parameters
+    return _typed("function", function, kept | _marks(tool.metadata, can))
+
+
+def _encode_choice(
+    choice: str | Mapping[str, Any] | None, ours: bool
+) -> str | dict[str, Any] | None:
+    match choice:
+        case None | str():
+            return choice
+        case {"name": _} if len(choice) == 1:
+            return {"type": "function", "function": dict(choice)}
+        case _:
+            return dict(choice) if ours else None
+
+
+def _kept(part: ReasoningPart | ToolCallPart) -> dict[str, Any]:
+    return kept_for(NAME, part.metadata)
+
+
+def _typed(kind: str, inner: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """An object of that type, with the unknown keys kept for it and for its inner object."""
+    return {"type": kind, kind: {**inner, **kept.get(kind, {})}, **rest(kept, kind, RAW)}

@@ -238,9 +238,11 @@ class Usage(Struct, frozen=True, repr_omit_defaults=True):
 
 def _recount(number: int | None, part: int, is_apart: bool, apart: bool) -> int | None:
     """``number`` with its ``part`` counted in it or not; some services report more of the part
-    than of the whole."""
-    if number is None or is_apart is apart:
+    than of the whole, or no whole where there is nothing beside the part."""
+    if is_apart is apart:
         return number
+    if number is None:
+        return part if part and not apart else None
     return max(number - part, 0) if apart else number + part
 
 

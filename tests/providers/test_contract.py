@@ -72,6 +72,7 @@ async def test_it_reads_what_its_protocol_writes(module: str) -> None:
     assert reply.finish is not None
     asked = transport.requests[0]
     assert asked.method == "POST"
-    assert asked.url == "https://service.invalid" + provider.protocol.path
+    where = provider.protocol.locate(request.model, request.stream)
+    assert asked.url == "https://service.invalid" + where
     assert "sk-test" not in repr(asked)
     assert "sk-test" not in repr(here.settings)

@@ -45,7 +45,7 @@ def build(catalog: Catalog) -> dict[tuple[str, str], Route]:
         ("POST", "/v1/chat/completions"): Route("chat", openai),
         ("POST", "/v1/responses"): Route("chat", OpenAIResponses()),
         ("POST", "/v1/messages"): Route("chat", AnthropicMessages()),
-        ("POST", "/v1beta/models/*"): Route("chat", gemini),
+        ("POST", "/v1beta/*"): Route("chat", gemini),
         ("POST", "/v2/chat"): Route("chat", CohereChat()),
         ("POST", "/model/*"): Route("chat", BedrockConverse()),
         ("POST", "/api/chat"): Route("chat", ollama),

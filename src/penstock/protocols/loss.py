@@ -46,7 +46,7 @@ ASKED: Mapping[str, str] = {
     "tool_choice.none": "no tool may be called",
     "tool_choice.required": "some tool must be called",
     "tool_choice.name": "one tool must be called",
-    "parallel_tool_calls": "whether several tools may be called at once",
+    "parallel_tool_calls": "only one tool may be called at once",
     "tool_result.error": "a tool's answer marked as a failure",
     "tool_result.image": "an image in a tool's answer",
     "tool_result.file": "a document in a tool's answer",
@@ -97,7 +97,6 @@ _SCALARS = (
     "max_tokens",
     "stop",
     "seed",
-    "parallel_tool_calls",
     "reasoning_effort",
     "reasoning_budget",
 )
@@ -106,9 +105,9 @@ _SCALARS = (
 def asked(request: ChatRequest, name: str) -> Iterator[str]:
     """The features of a request, repeats included; what protocols other than ``name`` alone
     understand is named after its place."""
-    for field in _SCALARS:
-        if getattr(request, field) is not None:
-            yield field
+    yield from (field for field in _SCALARS if getattr(request, field) is not None)
+    if request.parallel_tool_calls is False:  # that they may is what happens anyway
+        yield "parallel_tool_calls"
     own = request.protocol in ("", name)
     wishes = (*_choice(request.tool_choice), *_form(request.response_format))
     yield from (wish for wish in wishes if wish in ASKED or not own)
@@ -119,10 +118,10 @@ def asked(request: ChatRequest, name: str) -> Iterator[str]:
         yield from _tool(tool, name)
     begun = False
     for message in request.messages:
-        if message.role in ("system", "developer"):
-            yield "system.amid" if begun else "system"
-        else:
+        if message.role not in ("system", "developer"):
             begun = True
+        elif any(not isinstance(part, OpaquePart) for part in message.content):
+            yield "system.amid" if begun else "system"
         yield from _message(message, name)
 
 

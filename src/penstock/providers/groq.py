@@ -1,7 +1,7 @@
 """Groq. https://console.groq.com/docs/openai (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
-from penstock.protocols.openai_chat import OpenAIChat
+from penstock.protocols.openai_chat.dialects import groq as dialect
 
 
 class Groq(HTTPProvider):
@@ -10,5 +10,5 @@ class Groq(HTTPProvider):
     url = "https://console.groq.com"
     base_url = "https://api.groq.com/openai/v1"
     api_key_env = "GROQ_API_KEY"
-    protocol = OpenAIChat()
+    protocol = dialect.Groq()
     default_model = "openai/gpt-oss-120b"

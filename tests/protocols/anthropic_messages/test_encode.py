@@ -176,10 +176,11 @@ def test_numbers_that_nobody_said_are_not_read_back_as_said() -> None:
     outcome = read(MESSAGES, stream(Start("i", "m"), TextDelta("a"), Finish("stop", "end_turn")))
     assert outcome.finish
     assert outcome.finish.usage is None
-    estimated = Finish(
-        "stop", "end_turn", Usage(None, 5, cached_apart=True, provenance="estimated")
-    )
+    estimated = Finish("stop", "end_turn", Usage(0, 5, cached_apart=True, provenance="estimated"))
     assert read(MESSAGES, stream(Start("i", "m"), TextDelta("a"), estimated)).finish == estimated
+    half = stream(Start("i", "m"), TextDelta("a"), Finish(usage=Usage(output=5)))
+    usage = read(MESSAGES, half).reply.usage
+    assert usage == Usage(0, 5, cached_apart=True, provenance="partial")
 
 
 def test_half_a_character_waits_for_the_other_half() -> None:
@@ -240,3 +241,12 @@ def test_a_whole_answer_names_what_it_cannot_read_as_arguments() -> None:
     message = MESSAGES.encode_response(collect(events))
     assert message["content"][0]["input"] == {"INVALID_JSON": '{"a'}
     assert outcome_of(MESSAGES.decode_response(json.dumps(message).encode())).finish
+
+
+@pytest.mark.parametrize("pieces", [["4 + 4"], ["4 ", "+ 4"], [" ", "4 + 4"]])
+def test_arguments_that_are_no_object_are_held_in_one(pieces: list[str]) -> None:
+    """Free text of an OpenAI custom tool: Anthropic's own SDK would fail on it at the end."""
+    said = [ToolCallDelta(0, piece) for piece in pieces]
+    body = stream(Start("i", "m"), ToolCallStart(0, "t", "f"), *said, Finish("tool_calls"))
+    (call,) = read(MESSAGES, body).reply.tool_calls
+    assert json.loads(call.arguments) == {"INVALID_JSON": "".join(pieces)}

@@ -138,7 +138,7 @@ def _redacted(data: str) -> Callable[[int], list[Event]]:
 def _call(id: str, name: str, pieces: list[str]) -> Callable[[int], list[Event]]:
     return lambda index: [
         ToolCallStart(index, id, name),
-        *(ToolCallDelta(index, piece) for piece in pieces),
+        *(ToolCallDelta(index, piece) for piece in (["{", *pieces] if pieces else [])),
     ]
 
 
@@ -158,8 +158,8 @@ parts = st.one_of(
 counts = st.none() | st.integers(0, 10**9)
 usages = st.builds(
     Usage,
-    input=counts,
-    output=counts,
+    input=st.integers(0, 10**9),
+    output=st.integers(0, 10**9),
     cached_input=counts,
     cache_write=counts,
     cached_apart=st.just(True),

@@ -233,7 +233,8 @@ def test_model_and_stream_stand_in_the_path() -> None:
             assert (request.model, request.stream) == (model, stream)
             assert CONVERSE.encode_request(request) == {"messages": [USER]}
     assert CONVERSE.with_path({}, f"/prefix/model/{ARN}/converse")["model"] == ARN
-    assert CONVERSE.with_path({"a": 1}, "/elsewhere") == {"a": 1}
+    with pytest.raises(InvalidRequest, match="converse-stream"):
+        CONVERSE.with_path({"a": 1}, "/model/x/invoke")
 
 
 @pytest.mark.parametrize(

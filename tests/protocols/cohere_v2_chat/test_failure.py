@@ -111,6 +111,7 @@ def test_a_whole_answer_that_failed_is_none() -> None:
         (START + event("tool-call-delta", index=0, delta={}), errors.MalformedStream),
         (b"data: 5\n\n", errors.MalformedStream),
         (b"data: {}\n\n", errors.MalformedStream),
+        (b'data: {"type": {}, "text": "\\ud83d"}\n\n', errors.MalformedStream),
         (START + event("message-end", delta=None), errors.MalformedStream),
     ],
 )

@@ -104,6 +104,24 @@ def test_calls_without_ids_get_ids_of_the_answers_own() -> None:
     assert (finish.reason, finish.raw_reason) == ("tool_calls", "STOP")
 
 
+@pytest.mark.parametrize(
+    ("number", "reason", "word"),
+    [
+        (1, "stop", "STOP"),
+        (2, "length", "MAX_TOKENS"),
+        (3, "content_filter", "SAFETY"),
+        (4, "content_filter", "RECITATION"),
+        (5, "unknown", "OTHER"),
+        (8, "unknown", "8"),
+    ],
+)
+def test_reasons_are_read_as_numbers_too(number: int, reason: str, word: str) -> None:
+    finish = read(GEMINI, sse(chunk({"text": "a"}, finishReason=number))).finish
+    assert finish
+    assert (finish.reason, finish.raw_reason) == (reason, word)
+    assert read(GEMINI, sse(chunk({"text": "a"}, finishReason=0))).error is StreamTruncated
+
+
 def test_answers_without_an_id_have_calls_with_ids_all_the_same() -> None:
     bodies = [chunk({"functionCall": {"name": name}}, finishReason="STOP") for name in "fg"]
     for body in bodies:
@@ -127,6 +145,7 @@ def test_arguments_in_pieces_are_put_together() -> None:
         {"partialArgs": [piece("$.d[1]", None), piece("$['a b'].c", "x")], **goes_on},
         {},
         {"name": "g", "partialArgs": [{"jsonPath": "$.x", "boolValue": True}]},
+        {},
     ]
     events = said(*(chunk({"functionCall": call}) for call in calls))
     assert events == (
@@ -156,8 +175,7 @@ def test_the_last_usage_holds_and_leaves_the_thoughts_out_of_the_output() -> Non
     last = {**chunk(finishReason="STOP"), "usageMetadata": usage}
     found = read(GEMINI, sse(first, first, last)).reply.usage
     assert found == Usage(2, 3, reasoning=4, reasoning_apart=True)
-    assert found
-    assert found.in_sense().output == 7
+    assert Usage(2, 3, reasoning=4, reasoning_apart=True).in_sense().output == 7
     plain = read(GEMINI, sse(first, chunk({"text": "b"}, finishReason="STOP"), first)).reply.usage
     assert plain == Usage(1, reasoning_apart=True)
 

@@ -107,11 +107,13 @@ def part(value: dict[str, Any]) -> dict[str, Any]:
 
 def config(value: dict[str, Any]) -> dict[str, Any]:
     said = spelled(value)
+    for key, usual in (("responseModalities", ["TEXT"]), ("candidateCount", 1)):
+        if said.get(key) == usual:
+            del said[key]
     if "responseSchema" in said:
         said["responseJsonSchema"] = to_json_schema(said.pop("responseSchema"))
-    if thinking := said.get("thinkingConfig"):
-        if "thinkingLevel" in thinking:
-            thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()
+    if (thinking := said.get("thinkingConfig")) and "thinkingLevel" in thinking:
+        thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()
     return said
 
 

@@ -446,9 +446,10 @@ def test_after_the_end_nothing_more_comes() -> None:
 def test_an_element_that_never_ends_is_refused() -> None:
     decoder = GEMINI.decoder()
     list(decoder.feed(b"[{"))
+    for _ in range(7):
+        assert list(decoder.feed(b" " * (1 << 20))) == []
     with pytest.raises(MalformedStream, match="longer than"):
-        for _ in range(9):
-            list(decoder.feed(b" " * (1 << 20)))
+        list(decoder.feed(b" " * (1 << 20)))
 
 
 def test_what_waits_of_an_array_is_counted() -> None:

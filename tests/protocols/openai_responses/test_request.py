@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from penstock.errors import InvalidRequest
+from penstock.events import Finish, Reply
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.protocols.openai_responses import OpenAIResponses
 from penstock.types import (
@@ -387,13 +388,8 @@ def test_media_go_where_they_belong() -> None:
 
 
 def test_ids_that_we_made_are_not_said_back() -> None:
-    stream = RESPONSES.encoder(ChatRequest())
-    assert stream
-    made = RESPONSES.encode_response
-    from penstock.events import Finish, Reply  # the answer whose ids are made
-
-    reply = Reply("r", "m", Message("assistant", (TextPart("a"), ToolCallPart("c", "f"))), Finish())
-    items = made(reply)["output"]
+    message = Message("assistant", (TextPart("a"), ToolCallPart("c", "f")))
+    items = RESPONSES.encode_response(Reply("r", "m", message, Finish()))["output"]
     assert all("_ps_" in item["id"] for item in items)
     again = RESPONSES.encode_request(asked(*items))["input"]
     assert all("id" not in item for item in again)

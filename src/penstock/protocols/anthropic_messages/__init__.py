@@ -20,6 +20,7 @@ from penstock.protocols.anthropic_messages.encode import MessageEncoder, encode_
 from penstock.protocols.anthropic_messages.failure import decode_failure, encode_failure
 from penstock.protocols.anthropic_messages.request_decode import decode_request
 from penstock.protocols.anthropic_messages.request_encode import encode_request
+from penstock.protocols.anthropic_messages.wishes import lost_thinking
 from penstock.types import ChatRequest, ModelInfo
 
 VERSION = "2023-06-01"
@@ -38,15 +39,20 @@ class AnthropicMessages(Protocol):
             "frequency_penalty",
             "presence_penalty",
             "reasoning.unsigned",
-            "reasoning_effort",  # said as a budget
+            "reasoning_effort",  # said as a budget, but for "none"
             "refusal",  # said as text
             "response_format.json_object",
             "seed",
             "system.amid",  # said before the conversation
         )
     )
-    extensions = frozenset(("reasoning_effort", "system.amid"))
+    extensions = frozenset(("system.amid",))
     cannot_answer = frozenset(("refusal",))
+
+    def can_ask(self, request: ChatRequest) -> frozenset[str]:
+        thinking = frozenset(("reasoning_effort", "reasoning_budget"))
+        can = super().can_ask(request) | thinking
+        return can if request.protocol == NAME else can - lost_thinking(request)
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         return encode_request(request)

@@ -289,7 +289,7 @@ class MessageAnswer(Answer):
         self.ended = True
         for number in list(self._blocks):
             yield from self._close(number)
-        if not self._spoken and self._reason is None:
+        if self.index < 0 and self._reason is None:
             raise EmptyStream("the service ended the stream before it said anything; try again")
         reason = REASONS.get(self._reason or "", "unknown")
         usage = None if self._usage is None else decode_usage(self._usage)

@@ -48,7 +48,7 @@ def _encode(said: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "web_search_result_location",
         "url": said.get("url", ""),
-        "title": said.get("title"),
+        "title": said.get("title") or said.get("url", ""),
         "cited_text": said.get("text", ""),
         "encrypted_index": "",
     }

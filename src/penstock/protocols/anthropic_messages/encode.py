@@ -20,7 +20,7 @@ from penstock.protocols import Encoder, json
 from penstock.protocols.anthropic_messages.answer import REASONS
 from penstock.protocols.anthropic_messages.citations import NAME, citations_of
 from penstock.protocols.anthropic_messages.failure import encode_failure
-from penstock.protocols.anthropic_messages.request_encode import encode_blocks
+from penstock.protocols.anthropic_messages.request_encode import encode_blocks, encode_input
 from penstock.protocols.anthropic_messages.usage import UNKNOWN, encode_usage
 from penstock.protocols.loss import RAW
 from penstock.protocols.sse import encode_event
@@ -37,13 +37,30 @@ _BESIDE = ("context_management",)
 
 
 class _Call:
-    """A tool call under way, and its arguments so far."""
+    """A tool call under way, and its arguments so far; ``is_object`` once they begin as an object
+    does, which callers must be able to read."""
 
-    __slots__ = ("arguments", "number")
+    __slots__ = ("arguments", "is_object", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.arguments: list[str] = []
+        self.is_object = False
+
+    def take(self, fragment: str) -> str:
+        """What of the arguments can be said now."""
+        self.arguments.append(fragment)
+        if self.is_object:
+            return fragment
+        so_far = "".join(self.arguments)
+        self.is_object = so_far.lstrip().startswith("{")
+        return so_far if self.is_object else ""
+
+    def rest(self) -> str:
+        """Arguments that are no object (another protocol's free text), as one that holds them."""
+        so_far = "" if self.is_object else "".join(self.arguments)
+        said = encode_input(so_far)
+        return json.encode(said).decode() if said else ""
 
     def is_over(self) -> bool:
         try:
@@ -168,7 +185,7 @@ class MessageEncoder(Encoder):
     def _call(self, start: ToolCallStart) -> bytes:
         over = [index for index, call in self._open_calls.items() if call.is_over()]
         data = self._begin(Start()) + (self._close_all() if self._open else b"")
-        data += b"".join(self._close(self._open_calls.pop(index).number) for index in over)
+        data += b"".join(self._close_call(self._open_calls.pop(index)) for index in over)
         self._calls[start.index] = self._open_calls[start.index] = _Call(self._next)
         block = {"type": "tool_use", "id": start.id, "name": start.name, "input": {}}
         return data + self._start({**block, **_kept(start.metadata)})
@@ -177,19 +194,25 @@ class MessageEncoder(Encoder):
         data = b"" if index in self._calls else self._call(ToolCallStart(index, "", ""))
         if not fragment:
             return data
-        call = self._calls[index]
-        call.arguments.append(fragment)
-        return data + self._delta(call.number, type="input_json_delta", partial_json=fragment)
+        return data + self._said(self._calls[index], self._calls[index].take(fragment))
+
+    def _said(self, call: _Call, text: str) -> bytes:
+        if not text:
+            return b""
+        return self._delta(call.number, type="input_json_delta", partial_json=text)
+
+    def _close_call(self, call: _Call) -> bytes:
+        return self._said(call, call.rest()) + self._close(call.number)
 
     def _close(self, number: int) -> bytes:
         return _event("content_block_stop", index=number)
 
     def _close_all(self) -> bytes:
-        numbers = [call.number for call in self._open_calls.values()]
+        data = b"".join(map(self._close_call, self._open_calls.values()))
         if self._open is not None:
-            numbers.append(self._next - 1)
+            data += self._close(self._next - 1)
         self._open, self._open_calls = None, {}
-        return b"".join(map(self._close, numbers))
+        return data
 
     def error(self, error: PenstockError) -> bytes:
         return b"event: error\n" + encode_event(json.encode(encode_failure(error)))

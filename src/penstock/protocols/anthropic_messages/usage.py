@@ -55,7 +55,7 @@ def encode_usage(usage: Usage | None) -> dict[str, Any]:
     if usage is None:
         return dict(UNKNOWN)
     usage = usage.in_sense(cached_apart=True)
-    value = {"output_tokens": None, **(usage.metadata or {}).get(NAME, {})}
+    value = dict((usage.metadata or {}).get(NAME, {}))
     for name, key in _PLACES.items():
         number = getattr(usage, name)
         if number is not None:
@@ -64,6 +64,11 @@ def encode_usage(usage: Usage | None) -> dict[str, Any]:
         details = value.get("output_tokens_details")
         held = details if isinstance(details, dict) else {}
         value["output_tokens_details"] = {**held, "thinking_tokens": usage.reasoning}
-    if usage.provenance != "reported":
-        value["provenance"] = usage.provenance  # an estimate says so wherever it is shown
+    provenance = usage.provenance
+    for key in ("input_tokens", "output_tokens"):
+        if type(value.get(key)) is not int:  # clients fail without
+            value[key] = 0
+            provenance = "partial" if provenance == "reported" else provenance
+    if provenance != "reported":
+        value["provenance"] = provenance  # an estimate says so wherever it is shown
     return value

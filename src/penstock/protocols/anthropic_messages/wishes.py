@@ -37,9 +37,9 @@ def _thinking(request: ChatRequest) -> tuple[int, dict[str, Any] | None]:
     """The limit of the answer, thoughts included, and the thinking that fits below it."""
     said = request.max_tokens
     most = DEFAULT_MAX_TOKENS if said is None else said
-    if request.reasoning_effort == "none":
-        return most, {"type": "disabled"}
     budget = request.reasoning_budget
+    if request.reasoning_effort == "none" or budget == 0:
+        return most, {"type": "disabled"}
     if budget is None and request.reasoning_effort is not None:
         budget = effort.budget_for(request.reasoning_effort)
     if budget is None:
@@ -52,6 +52,17 @@ def _thinking(request: ChatRequest) -> tuple[int, dict[str, Any] | None]:
     budget = min(budget, most - 1)
     enabled = {"type": "enabled", "budget_tokens": budget}
     return most, enabled if budget >= _LEAST_BUDGET else None
+
+
+def lost_thinking(request: ChatRequest) -> frozenset[str]:
+    """What is not said of how hard to think: an effort is no number, and a number may not fit."""
+    _, thinking = _thinking(request)
+    if thinking == {"type": "disabled"}:
+        return frozenset()
+    effort = {"reasoning_effort"} if request.reasoning_effort is not None else set()
+    said = (thinking or {}).get("budget_tokens", -1 if thinking else None)
+    budget = {"reasoning_budget"} if request.reasoning_budget not in (None, said) else set()
+    return frozenset(effort | budget)
 
 
 def _form(request: ChatRequest) -> dict[str, Any] | None:

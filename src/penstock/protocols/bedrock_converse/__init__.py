@@ -63,7 +63,8 @@ class BedrockConverse(Protocol):
     def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
         found = _PLACE.search(path)
         if found is None:
-            return dict(body)
+            message = "the path must be /model/{model}/converse or /model/{model}/converse-stream"
+            raise InvalidRequest(message, param="path")
         return {**body, "model": unquote(found[1]), "stream": found[2] is not None}
 
     def relayed(self, body: Mapping[str, Any], model: str) -> dict[str, Any] | None:

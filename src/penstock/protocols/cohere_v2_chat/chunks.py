@@ -35,7 +35,7 @@ class _PlainChunk(Struct, tag="content-delta", gc=False):
 
 # Text that comes in pieces, so that half a character may wait for the other half.
 _IN_PIECES = frozenset(("text", "thinking", "tool_plan", "arguments"))
-_PIECES = frozenset(("content-delta", "tool-plan-delta", "tool-call-delta"))
+_PIECES = ("content-delta", "tool-plan-delta", "tool-call-delta")
 
 decode_plain = msgspec.json.Decoder(_PlainChunk).decode
 

@@ -164,7 +164,9 @@ def encode_message(message: Message) -> Iterator[dict[str, Any]]:
         yield {"role": "assistant", **encode_said(said, plain=True), **kept}
     elif said or message.role != "tool":
         role = {"developer": "system", "tool": "user"}.get(message.role, message.role)
-        yield {"role": role, "content": _plain(said), **kept}
+        content = _plain(said)
+        if content or role != "system":  # instructions that only another service understands
+            yield {"role": role, "content": content, **kept}
 
 
 def encode_said(parts: Iterable[Part], plain: bool = False) -> dict[str, Any]:

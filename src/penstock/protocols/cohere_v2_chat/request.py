@@ -100,6 +100,8 @@ def _decode_thinking(thinking: Mapping[str, Any] | None) -> tuple[str | None, in
             return "none", None
         case {"type": "enabled", "token_budget": int(budget)} if not isinstance(budget, bool):
             return None, budget
+        case {"type": "enabled"}:
+            return None, -1  # as many as the model likes
         case None | {"type": str()}:
             return None, None
         case _:

@@ -50,7 +50,7 @@ REASONS: dict[str, FinishReason] = {
 UNSPECIFIED = "FINISH_REASON_UNSPECIFIED"
 """Google's word for an end without a reason."""
 
-_NUMBERED = (UNSPECIFIED, "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
+_NUMBERED = ("", "STOP", "MAX_TOKENS", "SAFETY", "RECITATION", "OTHER")
 """Reasons as numbers, which callers may ask for (``enum-encoding=int``). Above these Google AI and
 Vertex AI number differently."""
 
@@ -156,7 +156,7 @@ class GenerateAnswer(Answer):
 
     def _note_reason(self, reason: Any) -> None:
         if type(reason) is int:
-            reason = _NUMBERED[reason] if reason in range(1, len(_NUMBERED)) else str(reason)
+            reason = _NUMBERED[reason] if reason in range(len(_NUMBERED)) else str(reason)
         if not isinstance(reason, str | None):
             raise MalformedStream("the service sent a finishReason that is no word")
         self._reason = reason or self._reason
@@ -165,8 +165,7 @@ class GenerateAnswer(Answer):
         if part.get("functionCall") is not None:
             yield from self._call(part)
         elif part.get("text") is None and _said(rest(part, "thought", "thoughtSignature")):
-            kept = json.mend(_said(part))
-            yield TextDelta("", self._begin(None), metadata={NAME: {BLOCK: kept}})
+            yield TextDelta("", self._begin(None), metadata={NAME: {BLOCK: _said(part)}})
         elif part.get("thought") is True:
             yield from self._thought(part)
         else:
@@ -208,6 +207,8 @@ class GenerateAnswer(Answer):
     def _call(self, part: Mapping[str, Any]) -> Iterator[Event]:
         call = _object(part, "functionCall") or {}
         name, pieces = _string(call, "name"), call.get("partialArgs")
+        if self._partial is None and not _said(call):
+            return  # the end of pieces that had ended themselves
         if self._partial is None or name:
             yield from self._end_partial()
             yield from self._begin_call(part, call, name)

@@ -47,6 +47,8 @@ _PLACES = {
 }
 _JSON = "application/json"
 _SCHEMAS = ("responseJsonSchema", "responseSchema")
+_USUAL: dict[str, Any] = {"responseModalities": ["TEXT"], "candidateCount": 1}
+"""What asks for nothing that is not so anyway; some callers say it always."""
 _LEVELS = {"xhigh": "HIGH", "max": "HIGH"}
 """Words for more than Gemini has a word for."""
 
@@ -75,7 +77,7 @@ def decode_config(
         used.remove("topK")
     form, of_form = _decode_format(config)
     said["response_format"] = form
-    others = rest(config, *used, *of_form)
+    others = rest(config, *used, *of_form, *(k for k, v in _USUAL.items() if config.get(k) == v))
     if known.thinking_config is not None:
         thinking = known.thinking_config
         said["reasoning_budget"] = thinking.thinking_budget

@@ -128,7 +128,8 @@ def _encode_chunk(citation: Mapping[str, Any]) -> dict[str, Any]:
     source = {names[key]: citation[key] for key in names if citation.get(key)}
     if not source:
         return {}
-    return {"retrievedContext" if "text" in source else "web": source}
+    is_page = "uri" in source and "text" not in source  # a page without an address is none
+    return {"web" if is_page else "retrievedContext": source}
 
 
 def _segment(citation: Mapping[str, Any], text: str, before: int) -> dict[str, Any]:

@@ -32,6 +32,7 @@ BLOCK = "block"
 """Holds a part of an answer that only Gemini understands, whole."""
 
 _SOUNDS = {"mp3": "mp3", "mpeg": "mp3", "wav": "wav", "x-wav": "wav", "wave": "wav"}
+_DOCUMENTS = {"pdf": "application/pdf", "txt": "text/plain", "html": "text/html"}
 _PICTURES = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -218,7 +219,7 @@ def encode_part(part: Part, names: Mapping[str, str]) -> dict[str, Any] | None:
             if data:
                 blob = {"mimeType": media_type or "application/pdf", "data": data, **raw}
                 return _holding("inlineData", blob, kept)
-            return _holding("fileData", {**_address(id, media_type, {}), **raw}, kept)
+            return _holding("fileData", {**_address(id, media_type, _DOCUMENTS), **raw}, kept)
         case OpaquePart(protocol, value):
             return dict(value) if protocol == NAME else None
 
@@ -260,7 +261,8 @@ def _encode_result(
 
 def _address(uri: str, media_type: str, guesses: Mapping[str, str] = _PICTURES) -> dict[str, Any]:
     """Where a file lies; Gemini wants its type too, which the end of an address may tell."""
-    media = media_type or guesses.get(uri.partition("?")[0].rpartition(".")[2].lower(), "")
+    ending = uri.partition("?")[0].rpartition(".")[2] if "://" in uri else ""
+    media = media_type or guesses.get(ending.lower(), "")
     return {"mimeType": media, "fileUri": uri} if media else {"fileUri": uri}
 
 

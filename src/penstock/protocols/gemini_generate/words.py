@@ -44,8 +44,8 @@ def as_object(text: str) -> dict[str, Any] | None:
 
 
 def encode_arguments(text: str) -> dict[str, Any]:
-    """A call's arguments as the object that Gemini wants; what is none is named as such, as
-    models are told elsewhere too (Anthropic's advice, which Google has no other for)."""
+    """A call's arguments as the object that Gemini wants. Those that are none are wrapped as
+    Anthropic advises; Google says nothing of them."""
     if text.strip() in ("", "null"):
         return {}
     value = as_object(text)

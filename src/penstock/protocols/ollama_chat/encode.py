@@ -34,7 +34,7 @@ from penstock.types import ChatRequest, Metadata, TextPart, ToolCallPart
 
 def _now() -> str:
     """The time with a fraction of a second, as RFC 3339 and Ollama's clients want it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 class _Call:
@@ -59,15 +59,22 @@ class _Call:
 class LineEncoder(Encoder):
     """Writes a chat's stream, a line for each piece."""
 
+    _plain = b'","message":{"role":"assistant","content":%b},"done":false}\n'
+    """The usual line, from the time on."""
+
     def __init__(self, request: ChatRequest) -> None:
-        self._model = request.model
+        self._named(request.model)
         self._calls: dict[int, _Call] = {}
         self._held: list[_Call] = []
+
+    def _named(self, model: str) -> None:
+        self._model = model
+        self._head = json.encode({"model": model})[:-1] + b',"created_at":"'
 
     def encode(self, event: Event) -> bytes:
         match event:
             case TextDelta(text, _, _, None):
-                return self._flush() + self._say({"content": text}) if text else b""
+                return self._flush() + self._text(text) if text else b""
             case TextDelta(text, _, _, metadata):
                 return self._rare_text(text, metadata)
             case ReasoningDelta(text):
@@ -80,10 +87,13 @@ class LineEncoder(Encoder):
                 self._calls[index].pieces.append(arguments)
                 return data
             case Start(_, model):
-                self._model = model or self._model
+                self._named(model or self._model)
                 return b""
             case Finish():
                 return self._flush(only_over=False) + self._finish(event)
+
+    def _text(self, text: str) -> bytes:
+        return self._head + _now().encode() + self._plain % json.encode(text)
 
     def _open(self, index: int, start: ToolCallStart | None = None) -> bytes:
         call = _Call(len(self._calls), start or ToolCallStart(index, "", ""))
@@ -131,6 +141,8 @@ class LineEncoder(Encoder):
 
 class PromptEncoder(LineEncoder):
     """Writes the stream that answers a prompt, which has no place for tool calls."""
+
+    _plain = b'","response":%b,"done":false}\n'
 
     def _message(self, said: dict[str, Any]) -> dict[str, Any]:
         return _response(said)

@@ -36,12 +36,22 @@ def decode_citation(note: Any) -> dict[str, Any] | None:
 
 
 def encode_citations(citations: Iterable[Any]) -> list[dict[str, Any]]:
-    """Annotations that say these citations; those without an address have no place."""
+    """Annotations that say these citations; those without an address have no place. OpenAI's type
+    has four fields, and callers refuse one with less: places unknown are 0."""
     return [
-        {"type": _KIND, _KIND: {theirs: c[ours] for theirs, ours in _NEUTRAL.items() if ours in c}}
-        for c in citations
-        if isinstance(c, Mapping) and c.get("url")
+        {"type": _KIND, _KIND: _annotation(said)}
+        for said in citations
+        if isinstance(said, Mapping) and said.get("url")
     ]
+
+
+def _annotation(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "start_index": said.get("start", 0),
+        "end_index": said.get("end", 0),
+        "url": said["url"],
+        "title": said.get("title") or said["url"],
+    }
 
 
 def beside_text(metadata: Metadata | None) -> dict[str, Any]:

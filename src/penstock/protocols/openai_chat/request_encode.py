@@ -40,6 +40,7 @@ _SCALARS = (
 )
 
 
+_FORM = "answer"
 EVERYTHING = frozenset(ASKED)
 
 
@@ -55,6 +56,10 @@ def encode_request(request: ChatRequest, can: frozenset[str] = EVERYTHING) -> di
     for name in scalars:
         if (value := getattr(request, name)) is not None:
             body[name] = value
+    match body.get("response_format"):
+        case {"type": "json_schema", "json_schema": Mapping() as form} if "name" not in form:
+            named = {"name": _FORM, **form}  # OpenAI wants one; other protocols have none
+            body["response_format"] = {"type": "json_schema", "json_schema": named}
     if request.reasoning_budget is not None and request.reasoning_effort is None:
         body["reasoning_effort"] = effort.effort_for(request.reasoning_budget)
     raw: dict[str, Any] = kept_for(NAME, request.metadata).get(RAW, {})

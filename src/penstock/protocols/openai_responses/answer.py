@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from penstock.errors import MalformedStream
-from penstock.events import SPOKEN, Event, Finish, FinishReason, Start
+from penstock.events import SPOKEN, Event, Finish, FinishReason, Start, TextDelta
 from penstock.protocols import json
 from penstock.protocols.framed import Answer
 from penstock.protocols.halves import Halves
@@ -79,8 +79,9 @@ class ResponseAnswer(Answer):
                 else:
                     if (chunk.output_index, chunk.content_index) != self._plain_place:
                         yield from self.take(payload)
-                    else:
-                        yield from plain.say(chunk.delta)
+                    elif text := chunk.delta:
+                        plain.said.pieces.append(text)
+                        yield TextDelta(text, plain.index)
             else:
                 yield from self.take(payload)
             if self.ended:
@@ -163,15 +164,20 @@ class ResponseAnswer(Answer):
         id = where.get("item_id") or (value or {}).get("id")
         place = place_of(where, "output_index"), kind
         found = self._places.get(place)
-        if type(where.get("output_index")) is not int:
-            of_kind = [item for item in self._items if item.kind == kind]
-            named = [item for item in of_kind if item.id == id]
-            found = next(reversed(named or of_kind), None)
-        is_another = found is not None and found.ended and found.id != id and value is not None
-        if found is None or is_another:
+        if found is None or type(where.get("output_index")) is not int:
+            found = self._named(id, kind, where)
+        if found is None or (found.ended and id and found.id != id):
             yield from self._open(place, {"id": id, **(value or {}), "type": kind})
             found = self._items[-1]
         return found
+
+    def _named(self, id: Any, kind: str, where: Mapping[str, Any]) -> Item | None:
+        """The item of that id; or the last one, where no place is said either."""
+        of_kind = [item for item in self._items if item.kind == kind]
+        named = [item for item in of_kind if id and item.id == id]
+        if type(where.get("output_index")) is int:
+            return next(reversed(named), None)
+        return next(reversed(named or of_kind), None)
 
     def _part(
         self, where: Mapping[str, Any], part: Mapping[str, Any], done: bool
@@ -275,6 +281,8 @@ class ResponseAnswer(Answer):
     def _settle(self, output: list[Mapping[str, Any]]) -> Iterator[Event]:
         """The whole output once more: each item is known by its id, else by its turn among those
         of its kind, for ids and places are not always the same twice."""
+        if not all(isinstance(value.get("type"), str) for value in output):
+            raise MalformedStream("the service sent an item without a type")
         waiting = list(self._items)
 
         def of_kind(value: Mapping[str, Any]) -> list[Item]:

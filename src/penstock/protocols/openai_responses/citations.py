@@ -41,12 +41,21 @@ def encode_annotations(shared: Any, kept: Any) -> list[dict[str, Any]]:
 
 
 def _encode(said: Mapping[str, Any]) -> dict[str, Any]:
+    """An annotation of a link, all of its fields there, for callers refuse less: places unknown
+    are 0. What has no address is a file's."""
+    if not said.get("url"):
+        named = {"file_id": "", "filename": said.get("title", ""), "index": 0}
+        text = {"text": said["text"]} if said.get("text") else {}
+        return {"type": "file_citation", **named, **text}
     places = {key: said[name] for name, key in _PLACES.items() if said.get(name) is not None}
-    return {"type": "url_citation", **places}
+    missing = {"title": said["url"], "start_index": 0, "end_index": 0}
+    return {"type": "url_citation", **missing, **places}
 
 
 def is_whole(annotation: Mapping[str, Any]) -> bool:
-    """Whether an annotation has all that a link must have."""
+    """Whether OpenAI would know what an annotation is about: a whole link, or a file it has."""
+    if annotation.get("type") == "file_citation":
+        return bool(annotation.get("file_id"))
     needed = ("url", "title", "start_index", "end_index")
     return annotation.get("type") != "url_citation" or all(key in annotation for key in needed)
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from penstock.errors import PenstockError
 from penstock.events import (
     Event,
@@ -24,7 +26,7 @@ from penstock.events import (
     ToolCallDelta,
     ToolCallStart,
 )
-from penstock.protocols import Encoder, json
+from penstock.protocols import Encoder, call_ids, json
 from penstock.protocols.openai_responses.failure import encode_stream_failure
 from penstock.protocols.openai_responses.marks import RAW_REASONING, split_marks
 from penstock.protocols.openai_responses.response import encode_finish, frame, named
@@ -161,7 +163,10 @@ class ResponseEncoder(Encoder):
             data += self._close(call)
         raw, kept = split_marks(start.metadata)
         kind = "custom_tool_call" if kept.get("type") == "custom" else "function_call"
-        call = CallItem(self._new(kind, raw.get("id")), start)
+        writing = self._new(kind, raw.get("id"))
+        if not start.id:  # a caller can answer no call without an id
+            start = replace(start, id=call_ids.make(self._response["id"], writing.number))
+        call = CallItem(writing, start)
         self._calls[start.index] = self._open_calls[start.index] = call
         return data + self._write(call.begin())
 

@@ -86,7 +86,8 @@ def _item(part: Part, role: str) -> Json | None:
 
 def _goes_on(before: Json, item: Json) -> bool:
     """Whether reasoning is the other half of the item before it: its words, after a summary."""
-    if (before["type"], item["type"]) != ("reasoning", "reasoning") or "content" not in item:
+    kinds = before.get("type"), item.get("type")
+    if kinds != ("reasoning", "reasoning") or "content" not in item:
         return False
     return "content" not in before and "id" in item and before.get("id") == item["id"]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.events import Finish, Reply
+from penstock.protocols import call_ids
 from penstock.protocols.openai_responses.answer import INCOMPLETE, STOPPED
 from penstock.protocols.openai_responses.items import encode_items
 from penstock.protocols.openai_responses.marks import make_id, split_marks
@@ -98,6 +99,8 @@ def encode_output(message: Message, answer: str) -> list[Json]:
             continue
         id = named(item.get("id"), kind, answer, number, taken)
         items.append({**_OURS[kind], **item, "id": id})
+        if item.get("call_id") == "":
+            items[-1]["call_id"] = call_ids.make(answer, number)
         if kind == "message":
             items[-1]["content"] = encode_content(item["content"])
     return items
@@ -116,6 +119,6 @@ def encode_content(content: str | list[Json]) -> list[Json]:
     if isinstance(content, str):
         content = [{"type": "output_text", "text": content}]
     return [
-        {"annotations": [], "logprobs": [], **part} if part["type"] == "output_text" else part
+        {"annotations": [], "logprobs": [], **part} if part.get("type") == "output_text" else part
         for part in content
     ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from penstock.events import Event, ReasoningDelta, TextDelta, ToolCallDelta, ToolCallStart
+from penstock.protocols import call_ids
 from penstock.protocols.halves import LONE, Halves
 from penstock.protocols.kept import keep
 from penstock.protocols.openai_responses.chunks import objects_of, text_of
@@ -19,7 +20,6 @@ from penstock.protocols.openai_responses.marks import (
     NAME,
     RAW_REASONING,
     id_of,
-    make_id,
     marked,
     more,
 )
@@ -32,22 +32,22 @@ Number = Callable[[], int]
 class Said:
     """A text that comes in pieces, and then perhaps once more as a whole."""
 
-    __slots__ = ("_halves", "_pieces")
+    __slots__ = ("_halves", "pieces")
 
     def __init__(self, halves: Halves) -> None:
         self._halves = halves
-        self._pieces: list[str] = []
+        self.pieces: list[str] = []
 
     def piece(self, text: str) -> str:
         """What can be said of a piece."""
-        self._pieces.append(text)
+        self.pieces.append(text)
         return self._halves.join(self, text)
 
     def rest(self, whole: str) -> str:
         """What of the whole was not said yet; nothing, where the pieces were another text."""
-        if not self._pieces:
+        if not self.pieces:
             return self.piece(whole) if whole else ""
-        said = "".join(self._pieces)
+        said = "".join(self.pieces)
         if whole.startswith(said):
             return self.piece(whole[len(said) :]) if len(whole) > len(said) else ""
         if self not in self._halves:
@@ -313,8 +313,8 @@ class Call(Item):
         if self.index >= 0:
             return
         self.index = self.number()
-        id = text_of(value, "call_id") or self.id
-        id = id or make_id(self.kind, self._answer, self.index)
+        id = text_of(value, "call_id") or id_of(value)
+        id = id or call_ids.make(self._answer, self.index)
         kept = more(value, "id", "call_id", "name", "status", "type", "arguments", "input")
         if self.kind == "custom_tool_call":
             kept["type"] = "custom"

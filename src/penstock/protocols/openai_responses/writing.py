@@ -101,10 +101,10 @@ class MessageItem:
             return
         self._open = False
         part, text = self._content[-1], "".join(self._pieces)
-        if part["type"] == "refusal":
+        if part.get("type") == "refusal":
             part["refusal"] = text
             yield "response.refusal.done", self._about(refusal=text)
-        elif part["type"] == "output_text":
+        elif part.get("type") == "output_text":
             part["text"] = text
             said = self._about(text=text, logprobs=part.get("logprobs", []))
             yield "response.output_text.done", said

@@ -1,0 +1,14 @@
+"""Cohere. https://docs.cohere.com/reference/chat (read 2026-11-21)"""
+
+from penstock.http_provider import HTTPProvider
+from penstock.protocols.cohere_v2_chat import CohereChat
+
+
+class Cohere(HTTPProvider):
+    """Cohere."""
+
+    url = "https://dashboard.cohere.com"
+    base_url = "https://api.cohere.com"
+    api_key_env = "CO_API_KEY"
+    protocol = CohereChat()
+    default_model = "command-a-03-2025"

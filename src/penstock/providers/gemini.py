@@ -1,0 +1,14 @@
+"""Google Gemini. https://ai.google.dev/api/generate-content (read 2026-11-21)"""
+
+from penstock.http_provider import HTTPProvider
+from penstock.protocols.gemini_generate import GeminiGenerate
+
+
+class Gemini(HTTPProvider):
+    """Google Gemini."""
+
+    url = "https://aistudio.google.com"
+    base_url = "https://generativelanguage.googleapis.com"
+    api_key_env = "GEMINI_API_KEY"
+    protocol = GeminiGenerate()
+    default_model = "gemini-flash-latest"

@@ -1,0 +1,14 @@
+"""OpenAI by its Responses. https://platform.openai.com/docs/api-reference/responses (2026-11-21)"""
+
+from penstock.http_provider import HTTPProvider
+from penstock.protocols import openai_responses as wire
+
+
+class OpenAIResponses(HTTPProvider):
+    """OpenAI, asked by its Responses API."""
+
+    url = "https://platform.openai.com"
+    base_url = "https://api.openai.com/v1"
+    api_key_env = "OPENAI_API_KEY"
+    protocol = wire.OpenAIResponses()
+    default_model = "gpt-5-mini"

@@ -1,0 +1,270 @@
+"""Signatures that a caller's protocol cannot carry come back to the service that gave them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.catalog import Catalog
+from penstock.config import Config, ProviderConfig
+from penstock.events import collect
+from penstock.gateway.handler import Gateway
+from penstock.gateway.listener import listen
+from penstock.gateway.vault import Vault
+from penstock.protocols import Protocol, shelf
+from penstock.protocols.openai_chat import OpenAIChat
+from penstock.types import ChatRequest, Message, ReasoningPart, TextPart, ToolCallPart
+from protocols import recorded
+from raw import Upstream, head
+
+CHAT = OpenAIChat(ask_usage=False)
+TYPES = {"gemini_generate": "gemini", "anthropic_messages": "anthropic"}
+
+CONVERSATIONS = [
+    ("gemini-9940f4ac93fba0", "gemini-3803544e57b6ac"),
+    ("gemini-0a3b7cea02235d", "gemini-4709e413d49d3c"),
+    ("gemini-2573aa9feacec5", "gemini-e4164dcb75ce71"),
+    ("gemini-13d3700c6bd698", "gemini-ad6e2b556be419"),
+    ("gemini-6ac835e9db5e2c", "gemini-17bd0957e576a9"),
+    ("anthropic-4064fe003245de", "anthropic-8eee6101b78cb9"),
+    ("anthropic-8b7f9acb952e4b", "anthropic-c354764495bd31"),
+    ("anthropic-bcac0e75c22c2d", "anthropic-8a97d8085c86fd"),
+]
+"""A recorded answer that was signed, and the recorded question that said it back, signed."""
+
+
+def cases() -> dict[str, recorded.Case]:
+    wanted = {id for pair in CONVERSATIONS for id in pair}
+    every = (case for name in TYPES for case in recorded.answers(name))
+    return {case["id"]: case for case in every if case["id"] in wanted}
+
+
+CASES = cases()
+
+
+def protocol_of(case: recorded.Case) -> Protocol:
+    return shelf.find()[case["protocol"]]()
+
+
+def question(case: recorded.Case) -> dict[str, Any]:
+    """A recorded question in the words of OpenAI chat: what a plain caller would have asked."""
+    protocol = protocol_of(case)
+    body = protocol.with_path(case["request"]["json"], case["url_path"])
+    asked = CHAT.encode_request(protocol.decode_request(body))
+    kept = ("messages", "tools", "stream")
+    return {key: asked[key] for key in kept if key in asked}
+
+
+def plain(message: dict[str, Any]) -> dict[str, Any]:
+    """A message as the OpenAI SDK has fields for it, and no more."""
+    kept: dict[str, Any] = {key: message[key] for key in ("role", "content", "tool_calls", "tool_call_id")
+            if key in message}  # fmt: skip
+    for call in kept.get("tool_calls", ()):
+        assert set(call) >= {"id", "type", "function"}
+    return kept
+
+
+@asynccontextmanager
+async def between(service: Upstream, kind: str) -> Any:
+    """The plain OpenAI SDK before a gateway before the service."""
+    said = ProviderConfig(type=kind, base_url=service.url, api_key="sk-canary")
+    gateway = Gateway(Catalog(Config(providers={"up": said})))
+    async with listen(gateway, "127.0.0.1", 0) as (host, port):
+        async with openai.AsyncOpenAI(
+            api_key="caller", base_url=f"http://{host}:{port}/v1", max_retries=0
+        ) as sdk:
+            yield sdk
+
+
+async def answered(sdk: openai.AsyncOpenAI, body: dict[str, Any]) -> dict[str, Any]:
+    """The assistant's message, as a caller of the SDK puts it together."""
+    if not body.get("stream"):
+        reply: Any = await sdk.chat.completions.create(model="up/m", **body)
+        message = reply.choices[0].message
+        calls = [
+            {"id": call.id, "type": "function", "function": call.function.model_dump()}
+            for call in message.tool_calls or ()
+        ]
+        return said(message.content, calls)
+    content, found = "", dict[int, dict[str, Any]]()
+    stream: Any = await sdk.chat.completions.create(model="up/m", **body)
+    async for chunk in stream:
+        for choice in chunk.choices:
+            content += choice.delta.content or ""
+            for piece in choice.delta.tool_calls or ():
+                call = found.setdefault(piece.index, empty(piece))
+                call["function"]["arguments"] += piece.function.arguments or ""
+    return said(content, list(found.values()))
+
+
+def empty(piece: Any) -> dict[str, Any]:
+    named = {"name": piece.function.name, "arguments": ""}
+    return {"id": piece.id, "type": "function", "function": named}
+
+
+def said(content: str | None, calls: list[dict[str, Any]]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": content or None}
+    return message | ({"tool_calls": calls} if calls else {})
+
+
+def history(body: dict[str, Any], answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The second question's messages with the answer that the caller got in its place, and the
+    tools' results under the ids that the caller knows."""
+    messages = [plain(message) for message in body["messages"]]
+    place = max(i for i, message in enumerate(messages) if message["role"] == "assistant")
+    ids = [call["id"] for call in answer.get("tool_calls", ())]
+    messages[place] = answer
+    results = [message for message in messages[place:] if message["role"] == "tool"]
+    for message, id in zip(results, ids, strict=False):
+        message["tool_call_id"] = id
+    return messages
+
+
+def signatures(value: Any) -> Iterator[str]:
+    """Everything signed or sealed in a body, in its order."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            is_seal = key in ("thoughtSignature", "signature", "data") and isinstance(item, str)
+            if is_seal and item:
+                yield item
+            else:
+                yield from signatures(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from signatures(item)
+
+
+def script(case: recorded.Case) -> list[bytes]:
+    body = recorded.body(case)
+    kind = case["response"]["headers"].get("content-type", "application/json")
+    return [head("200 OK", content_type=kind, content_length=len(body)), body]
+
+
+@pytest.mark.parametrize(("first", "second"), CONVERSATIONS)
+async def test_a_recorded_conversation_keeps_its_signatures_through_the_plain_openai_sdk(
+    first: str, second: str
+) -> None:
+    one, other = CASES[first], CASES[second]
+    asked, then = question(one), question(other)
+    asked["stream"] = one["stream"]
+    with Upstream(script(one), script(other)) as service:
+        async with between(service, TYPES[one["protocol"]]) as sdk:
+            answer = await answered(sdk, asked)
+            then |= {"messages": history(then, answer), "stream": other["stream"]}
+            await answered(sdk, then)
+        sent = [request for c in service.connections for request in c.requests]
+    told = json.loads(sent[-1].partition(b"\r\n\r\n")[2])
+    given = list(signatures_given(one))
+    assert given
+    assert [text for text in signatures(told) if text in given] == given
+    assert model_turns(told, one) == model_turns(other["request"]["json"], one)
+
+
+def signatures_given(case: recorded.Case) -> Iterator[str]:
+    """What the service signed, as its own protocol reads it, in its order."""
+    protocol = protocol_of(case)
+    reply = collect(protocol.decode_response(recorded.body(case)))
+    body = protocol.encode_request(ChatRequest(model="m", messages=(reply.message,)))
+    yield from signatures(body)
+
+
+def model_turns(body: dict[str, Any], case: recorded.Case) -> list[Any]:
+    """The calls and what is signed of the answer's turn, in a body said back to the service."""
+    given = set(signatures_given(case))
+    turns = body.get("contents") or body["messages"]
+    last = [turn for turn in turns if turn.get("role") in ("model", "assistant")][-1]
+    parts = last.get("parts") or last["content"]
+    said = []
+    for part in parts if isinstance(parts, list) else ():
+        call = part.get("functionCall") or (part if part.get("type") == "tool_use" else None)
+        seals = [text for text in signatures(part) if text in given]
+        if call is not None or seals:
+            named = (call["name"], call.get("args") or call.get("input")) if call else None
+            said.append((named, seals))
+    return said
+
+
+SIGNED = Message(
+    "assistant",
+    (
+        ReasoningPart("Hm", "seal"),
+        TextPart("Let me see."),
+        ToolCallPart("c1", "f", '{"a": 1}', {"gemini_generate": {"thoughtSignature": "s1"}}),
+        ToolCallPart("c2", "g", ""),
+    ),
+)
+ECHOED = Message(
+    "assistant", (TextPart("Let me see."), ToolCallPart("c1", "f", '{"a":1}'), SIGNED.content[3])
+)
+
+
+def again(vault: Vault, message: Message, service: str = "up", who: str = "me") -> Message:
+    request = ChatRequest(messages=(Message("user", (TextPart("Hi"),)), message))
+    return vault.restore(who, service, request, 1.0).messages[1]
+
+
+def test_an_answer_said_back_is_the_answer_that_was_given() -> None:
+    vault = Vault()
+    vault.keep("me", "up", SIGNED, 0.0)
+    assert again(vault, ECHOED) == SIGNED
+    without_text = Message("assistant", ECHOED.content[1:])
+    assert again(vault, without_text) == SIGNED
+
+
+def test_only_who_got_it_finds_it_and_only_its_service_is_told() -> None:
+    vault = Vault()
+    vault.keep("me", "up", SIGNED, 0.0)
+    assert again(vault, ECHOED, who="you") == ECHOED
+    assert again(vault, ECHOED, service="other") == ECHOED
+
+
+def test_what_the_caller_changed_stays_changed() -> None:
+    vault = Vault()
+    vault.keep("me", "up", SIGNED, 0.0)
+    changed = ToolCallPart("c1", "f", '{"a": 2}')
+    assert again(vault, Message("assistant", (changed,))) == Message("assistant", (changed,))
+    edited = Message("assistant", (TextPart("Edited."), ECHOED.content[1]))
+    restored = again(vault, edited)
+    assert restored.content == (SIGNED.content[0], TextPart("Edited."), SIGNED.content[2])
+
+
+def test_a_signed_text_without_calls_is_found_by_its_words() -> None:
+    vault = Vault()
+    signed = Message("assistant", (ReasoningPart("Hm", "seal"), TextPart("Four.")))
+    vault.keep("me", "up", signed, 0.0)
+    assert again(vault, Message("assistant", (TextPart("Four."),))) == signed
+    other = Message("assistant", (TextPart("Five."),))
+    assert again(vault, other) == other
+
+
+def test_plain_answers_are_not_kept() -> None:
+    vault = Vault()
+    vault.keep("me", "up", ECHOED, 0.0)
+    assert vault.held == 0
+
+
+def test_what_is_old_is_forgotten() -> None:
+    vault = Vault(age=0.5)
+    vault.keep("me", "up", SIGNED, 0.0)
+    assert vault.held > 0
+    assert again(vault, ECHOED) == ECHOED
+    assert vault.held == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3000)), max_size=40))
+def test_it_never_holds_more_than_it_may(kept: list[tuple[int, int]]) -> None:
+    vault = Vault(size=20_000)
+    for number, size in kept:
+        call = ToolCallPart(f"c{number}", "f", "{}", {"x": {"seal": "s" * size}})
+        vault.keep("me", "up", Message("assistant", (call,)), 0.0)
+        assert 0 <= vault.held <= 20_000
+        assert again(vault, Message("assistant", (ToolCallPart(call.id, "f", ""),))).content == (
+            call,
+        )

@@ -7,11 +7,14 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from penstock import _sync, config
+from msgspec.structs import replace
+
+from penstock import _sync, config, structured
 from penstock.catalog import Catalog
 from penstock.events import Event, Reply, collect_async
 from penstock.provider import question, split
 from penstock.streams import AsyncStream
+from penstock.structured import is_type
 from penstock.types import Messages, ModelInfo, Secret
 
 _SECRETS = ("api_key", "proxy")
@@ -46,9 +49,14 @@ class AsyncClient:
         return AsyncStream(lambda: self._events(messages, model, options))
 
     async def chat(self, messages: Messages | str, model: str = "", **options: Any) -> Reply:
-        """The whole answer; ``str(reply)`` is its text. Raises ``PenstockError``, never half."""
+        """The whole answer; ``str(reply)`` is its text. Raises ``PenstockError``, never half.
+
+        With a type as ``response_format``, ``reply.value`` is one of its values, checked.
+        """
         async with aclosing(self._events(messages, model, options)) as events:
-            return await collect_async(events)
+            reply = await collect_async(events)
+        form = options.get("response_format")
+        return replace(reply, value=structured.read(reply, form)) if is_type(form) else reply
 
     async def models(self) -> list[ModelInfo]:
         """The models of every configured provider, as ``provider/model``."""

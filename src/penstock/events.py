@@ -99,13 +99,15 @@ SPOKEN = (TextDelta, ReasoningDelta, ToolCallStart, ToolCallDelta)
 
 class Reply(Struct, frozen=True, repr_omit_defaults=True):
     """A whole answer: what ``collect`` makes of a stream. ``str(reply)`` is its text; ``loss``
-    names what of the request the service's protocol could not say."""
+    names what of the request the service's protocol could not say, ``value`` is what the text
+    stands for where a type was asked."""
 
     id: str
     model: str
     message: Message
     finish: Finish | None
     loss: tuple[str, ...] = ()
+    value: Any = None
 
     def __str__(self) -> str:
         return self.text

@@ -29,6 +29,7 @@ from penstock.events import Event, TextDelta
 from penstock.protocols.openai_chat.request_decode import decode_message, decode_request
 from penstock.settings import Settings
 from penstock.streams import AsyncStream
+from penstock.structured import form_of, is_type
 from penstock.types import ChatRequest, CreateResult, Message, Messages, ModelInfo
 
 _SAYABLE = (Mapping, Message)
@@ -184,6 +185,8 @@ def question(model: str, messages: Messages | str, options: Mapping[str, Any]) -
     )
     beyond = {name: options[name] for name in _BEYOND if options.get(name) is not None}
     body = {key: value for key, value in options.items() if key not in _BEYOND}
+    if is_type(form := body.get("response_format")):
+        body["response_format"] = form_of(form)
     asked = decode_request({"stream": True, **body, "model": model or "", "messages": [_SPACE]})
     # A field without a name here is said as it is, in whatever words the service understands.
     return replace(asked, messages=said, protocol="", **beyond)

@@ -28,6 +28,8 @@ def facts(reply: Reply, cannot: frozenset[str] = frozenset()) -> dict[str, objec
         said |= {"usage": (usage.input, usage.output, usage.provenance)}
         for name in ("cached_input", "cache_write", "reasoning"):
             said[f"usage.{name}"] = getattr(usage, name) or None
+    if "tool_calls" in cannot:
+        del said["finish_reason"]  # there is no word for them there either
     words = [part.text for part in parts if isinstance(part, TextPart | RefusalPart)]
     text = "".join(words) if "refusal" in cannot else reply.text
     return {"text": text, **{name: what for name, what in said.items() if name not in cannot}}

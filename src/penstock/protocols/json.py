@@ -7,10 +7,12 @@ fall into two deltas. Those (and only those) go through the standard library.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
 import msgspec
+
+from penstock.errors import PenstockError
 
 T = TypeVar("T")
 
@@ -45,6 +47,36 @@ def loads(data: bytes) -> Any:
         if not may_hold_halves(data):
             raise
         return loads_leniently(data, Any)
+
+
+def read_object(
+    data: bytes,
+    wrong: type[PenstockError],
+    in_pieces: Container[str] = (),
+    is_piece: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+) -> Mapping[str, Any]:
+    """A service's JSON object. Raises ``wrong`` where it is none.
+
+    Halves of characters stay in strings under the keys ``in_pieces``, where the other half may
+    come with the next object; unless the object ``is_piece`` of nothing.
+    """
+    try:
+        value, in_halves = _read(data, in_pieces)
+    except UNREADABLE:
+        raise wrong("the service sent what is not an answer: bad JSON") from None
+    if not isinstance(value, Mapping):
+        raise wrong("the service sent what is not an answer: no object")
+    return mend(value) if in_halves and not is_piece(value) else value
+
+
+def _read(data: bytes, in_pieces: Container[str]) -> tuple[Any, bool]:
+    """The value, and whether it may hold halves of characters."""
+    try:
+        return msgspec.json.decode(data), False
+    except UNREADABLE:
+        if not may_hold_halves(data):
+            raise
+    return loads_leniently(data, Any, in_pieces), True
 
 
 def mend(value: Any, spared: Container[str] = ()) -> Any:

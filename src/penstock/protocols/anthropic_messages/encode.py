@@ -20,8 +20,9 @@ from penstock.protocols import Encoder, json
 from penstock.protocols.anthropic_messages.answer import REASONS
 from penstock.protocols.anthropic_messages.citations import NAME, citations_of
 from penstock.protocols.anthropic_messages.failure import encode_failure
-from penstock.protocols.anthropic_messages.request_encode import encode_blocks, encode_input
+from penstock.protocols.anthropic_messages.request_encode import encode_blocks
 from penstock.protocols.anthropic_messages.usage import UNKNOWN, encode_usage
+from penstock.protocols.functions import arguments_of
 from penstock.protocols.loss import RAW
 from penstock.protocols.sse import encode_event
 from penstock.types import ChatRequest, Metadata, Part, TextPart
@@ -59,7 +60,7 @@ class _Call:
     def rest(self) -> str:
         """Arguments that are no object (another protocol's free text), as one that holds them."""
         so_far = "" if self.is_object else "".join(self.arguments)
-        said = encode_input(so_far)
+        said = arguments_of(so_far)
         return json.encode(said).decode() if said else ""
 
     def is_over(self) -> bool:

@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 from penstock.errors import InvalidRequest
-from penstock.protocols import json
 from penstock.protocols.anthropic_messages.citations import NAME
 from penstock.protocols.anthropic_messages.request_decode import IN_PLACE
 from penstock.protocols.anthropic_messages.wishes import encode_wishes
+from penstock.protocols.functions import arguments_of, known_to
 from penstock.protocols.kept import kept_for
 from penstock.protocols.loss import RAW
 from penstock.types import (
@@ -54,7 +54,7 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
             body[name] = value
     if request.stop is not None:
         body["stop_sequences"] = list(request.stop)
-    if tools := [_encode_tool(tool) for tool in request.tools if not _is_foreign(tool)]:
+    if tools := [_encode_tool(tool) for tool in known_to(NAME, request.tools)]:
         body["tools"] = tools
     if choice := _encode_choice(request, bool(tools)):
         body["tool_choice"] = choice
@@ -126,7 +126,7 @@ def _encode_part(part: Part) -> dict[str, Any]:
         case ReasoningPart(text, signature):
             return {"type": "thinking", "thinking": text, "signature": signature, **kept}
         case ToolCallPart(id, name, arguments):
-            said = encode_input(arguments)
+            said = arguments_of(arguments)
             return {"type": "tool_use", "id": id, "name": name, "input": said, **kept}
         case ToolResultPart(id, content):
             value: dict[str, Any] = {"type": "tool_result", "tool_use_id": id}
@@ -159,24 +159,6 @@ def _source(part: FilePart) -> dict[str, Any]:
 
 def _base64(data: str, media_type: str) -> dict[str, Any]:
     return {"type": "base64", "media_type": media_type, "data": data}
-
-
-def encode_input(arguments: str) -> dict[str, Any]:
-    """Arguments as an object. Those that are none are wrapped as Anthropic advises:
-    https://platform.claude.com/docs/en/agents-and-tools/tool-use/fine-grained-tool-streaming."""
-    try:
-        value = json.loads(arguments.encode()) if arguments.strip() else {}
-    except (*json.UNREADABLE, UnicodeEncodeError):
-        value = None
-    if isinstance(value, dict):
-        return value
-    return {} if arguments.strip() == "null" else {"INVALID_JSON": arguments}
-
-
-def _is_foreign(tool: Tool) -> bool:
-    """Whether only another protocol knows this tool, which its own service runs."""
-    others = {key: kept for key, kept in (tool.metadata or {}).items() if key != NAME}
-    return any(isinstance(kept, Mapping) and "tool" in kept for kept in others.values())
 
 
 def _encode_tool(tool: Tool) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from penstock.errors import InvalidRequest
 from penstock.protocols import json
 from penstock.protocols.bedrock_converse.citations import decode_citations
+from penstock.protocols.functions import arguments_of
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.types import (
@@ -300,7 +301,7 @@ def encode_part(part: Part) -> dict[str, Any] | None:
             said = {"reasoningText": {"text": text, **signed, **kept}}
             return {"reasoningContent": said} if text or signature or kept else None
         case ToolCallPart(id, name, arguments):
-            call = {"toolUseId": id, "name": name, "input": encode_input(arguments)}
+            call = {"toolUseId": id, "name": name, "input": arguments_of(arguments)}
             return {"toolUse": {**call, **raw, **kept}}
         case ToolResultPart(id, content):
             result = {"toolUseId": id, "content": list(_encode_inner(content))}
@@ -371,14 +372,3 @@ def _text_of(data: str) -> str:
         return base64.b64decode(data).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         return data
-
-
-def encode_input(arguments: str) -> dict[str, Any]:
-    """Arguments as an object, as Bedrock wants them; those that are none are wrapped in one."""
-    try:
-        value = json.loads(arguments.encode()) if arguments.strip() else {}
-    except (*json.UNREADABLE, UnicodeEncodeError):
-        value = None
-    if isinstance(value, dict):
-        return value
-    return {} if arguments.strip() == "null" else {"INVALID_JSON": arguments}

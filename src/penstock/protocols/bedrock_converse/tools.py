@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from penstock.errors import InvalidRequest
 from penstock.protocols.bedrock_converse.blocks import NAME, cache_mark, cache_point
+from penstock.protocols.functions import is_foreign
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.types import CACHE, ChatRequest, Tool
@@ -90,7 +91,7 @@ def _encode_tool(tool: Tool) -> Iterator[dict[str, Any]]:
     kept = kept_for(NAME, tool.metadata)
     if tool.parameters is None and isinstance(kept.get("tool"), Mapping):
         yield dict(kept["tool"])
-    elif tool.parameters is None and _is_foreign(tool):
+    elif is_foreign(NAME, tool):
         return
     else:
         kept.pop(RAW, None)
@@ -100,12 +101,6 @@ def _encode_tool(tool: Tool) -> Iterator[dict[str, Any]]:
         spec = {"name": tool.name, **described, "inputSchema": {"json": schema}, **kept}
         yield {"toolSpec": spec}
     yield from cache_point(tool.metadata)
-
-
-def _is_foreign(tool: Tool) -> bool:
-    """Whether only another protocol knows this tool, which its own service runs."""
-    others = (kept for name, kept in (tool.metadata or {}).items() if name != NAME)
-    return any(isinstance(kept, Mapping) and "tool" in kept for kept in others)
 
 
 def encode_choice(request: ChatRequest) -> dict[str, Any] | None:

@@ -42,22 +42,8 @@ decode_plain = msgspec.json.Decoder(_PlainChunk).decode
 
 def decode_chunk(data: bytes, wrong: type[PenstockError]) -> Mapping[str, Any]:
     """An event of any kind, or a whole answer. Raises ``wrong`` where the data is neither."""
-    try:
-        value = _read(data)
-    except json.UNREADABLE:
-        raise wrong("the service sent what is not a chat's answer: bad JSON") from None
-    if not isinstance(value, Mapping):
-        raise wrong("the service sent what is not a chat's answer: no object")
-    return value
+    return json.read_object(data, wrong, _IN_PIECES, _is_piece)
 
 
-def _read(data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except json.UNREADABLE:
-        if not json.may_hold_halves(data):
-            raise
-    value: Any = json.loads_leniently(data, Any, _IN_PIECES)
-    if isinstance(value, Mapping) and value.get("type") in _PIECES:
-        return value
-    return json.mend(value)
+def _is_piece(value: Mapping[str, Any]) -> bool:
+    return value.get("type") in _PIECES

@@ -15,8 +15,8 @@ from msgspec import Struct
 from penstock.errors import InvalidRequest
 from penstock.protocols.cohere_v2_chat.messages import decode_message, encode_message
 from penstock.protocols.cohere_v2_chat.names import NAME
-from penstock.protocols.cohere_v2_chat.tools import decode_tool, encode_tool, is_foreign
 from penstock.protocols.effort import budget_for
+from penstock.protocols.functions import decode_tool, encode_tool, known_to, whole
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.request_body import read_body
@@ -62,7 +62,9 @@ def decode_request(body: Mapping[str, Any]) -> ChatRequest:
         messages=tuple(decode_message(m, f"messages[{i}]") for i, m in enumerate(known.messages)),
         stream=bool(known.stream),
         stop=None if stop is None else tuple(stop),
-        tools=tuple(decode_tool(tool, f"tools[{i}]") for i, tool in enumerate(known.tools or ())),
+        tools=tuple(
+            decode_tool(NAME, tool, f"tools[{i}]") for i, tool in enumerate(known.tools or ())
+        ),
         tool_choice=_decode_choice(known.tool_choice),
         response_format=_decode_format(known.response_format),
         reasoning_effort=effort,
@@ -117,7 +119,7 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
             body[name] = value
     if request.stop is not None:
         body["stop_sequences"] = list(request.stop)
-    if tools := [encode_tool(tool) for tool in request.tools if not is_foreign(tool)]:
+    if tools := [encode_tool(NAME, whole(tool)) for tool in known_to(NAME, request.tools)]:
         body["tools"] = tools
     said = {
         "tool_choice": _encode_choice(request.tool_choice),

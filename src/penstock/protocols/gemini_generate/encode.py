@@ -17,6 +17,7 @@ from penstock.events import (
     ToolCallStart,
 )
 from penstock.protocols import Encoder, call_ids, json
+from penstock.protocols.functions import as_object
 from penstock.protocols.gemini_generate.answer import BESIDE, OF_ANSWER, REASONS, UNSPECIFIED
 from penstock.protocols.gemini_generate.failure import encode_failure
 from penstock.protocols.gemini_generate.grounding import Said, grounding
@@ -28,7 +29,7 @@ from penstock.protocols.gemini_generate.parts import (
 )
 from penstock.protocols.gemini_generate.paths import ALT
 from penstock.protocols.gemini_generate.usage import encode_usage
-from penstock.protocols.gemini_generate.words import NAME, as_object
+from penstock.protocols.gemini_generate.words import NAME
 from penstock.protocols.kept import kept_for
 from penstock.protocols.loss import RAW
 from penstock.types import (

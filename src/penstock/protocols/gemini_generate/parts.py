@@ -12,7 +12,8 @@ from typing import Any
 
 from penstock.errors import InvalidRequest
 from penstock.protocols import call_ids, json
-from penstock.protocols.gemini_generate.words import NAME, as_object, encode_arguments, in_camel
+from penstock.protocols.functions import arguments_of, as_object
+from penstock.protocols.gemini_generate.words import NAME, in_camel
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.types import (
@@ -236,7 +237,7 @@ def encode_call(id: str, name: str, arguments: str, kept: Mapping[str, Any]) -> 
     """A call, with the id that it is known by to both sides, if there is one."""
     call: dict[str, Any] = {"id": id, "name": name} if id else {"name": name}
     if arguments:
-        call["args"] = encode_arguments(arguments)
+        call["args"] = arguments_of(arguments)
     return _holding("functionCall", call, kept)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from penstock.errors import InvalidRequest
+from penstock.protocols.functions import is_foreign
 from penstock.protocols.gemini_generate.schema import to_json_schema
 from penstock.protocols.gemini_generate.words import NAME, in_camel, many
 from penstock.protocols.kept import keep, kept_for, rest
@@ -62,19 +63,11 @@ def encode_tools(tools: Iterable[Tool]) -> list[dict[str, Any]]:
         own = kept_for(NAME, tool.metadata).get("tool")
         if tool.parameters is None and isinstance(own, Mapping):
             said.append(dict(own))
-        elif not _is_foreign(tool):
+        elif not is_foreign(NAME, tool):
             if not functions:
                 said.append({_FUNCTIONS: functions})
             functions.append(_encode_function(tool))
     return said
-
-
-def _is_foreign(tool: Tool) -> bool:
-    """Whether only another protocol knows this tool, which its own service runs."""
-    others = (kept for key, kept in (tool.metadata or {}).items() if key != NAME)
-    return tool.parameters is None and any(
-        isinstance(kept, Mapping) and "tool" in kept for kept in others
-    )
 
 
 def _encode_function(tool: Tool) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.protocols import json
-
 NAME = "gemini_generate"
 
 
@@ -32,21 +30,3 @@ def many(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
-
-
-def as_object(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is; ``None`` where it is none."""
-    try:
-        value = json.loads(text.encode(errors="surrogatepass"))
-    except json.UNREADABLE:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def encode_arguments(text: str) -> dict[str, Any]:
-    """A call's arguments as the object that Gemini wants. Those that are none are wrapped as
-    Anthropic advises; Google says nothing of them."""
-    if text.strip() in ("", "null"):
-        return {}
-    value = as_object(text)
-    return {"INVALID_JSON": text} if value is None else value

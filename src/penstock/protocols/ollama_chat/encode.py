@@ -21,10 +21,10 @@ from penstock.events import (
     ToolCallStart,
 )
 from penstock.protocols import Encoder, json
+from penstock.protocols.functions import as_object
 from penstock.protocols.kept import kept_for
 from penstock.protocols.ndjson import encode_line
 from penstock.protocols.ollama_chat.answer import REASONS
-from penstock.protocols.ollama_chat.arguments import read_arguments
 from penstock.protocols.ollama_chat.failure import encode_failure
 from penstock.protocols.ollama_chat.messages import IMAGES, encode_call, encode_parts
 from penstock.protocols.ollama_chat.names import NAME
@@ -48,7 +48,7 @@ class _Call:
         self.pieces: list[str] = []
 
     def is_over(self) -> bool:
-        return read_arguments("".join(self.pieces)) is not None
+        return as_object("".join(self.pieces)) is not None
 
     def value(self) -> dict[str, Any]:
         start = self.start
@@ -102,13 +102,13 @@ class LineEncoder(Encoder):
         return b""
 
     def _flush(self, only_over: bool = True) -> bytes:
-        """The calls that are held back; of those under way the arguments may still come."""
-        if not self._held:
-            return b""
-        ready = [call for call in self._held if not only_over or call.is_over()]
-        self._held = [call for call in self._held if call not in ready]
-        calls = [call.value() for call in ready]
-        return b"".join(self._say({"content": "", "tool_calls": [call]}) for call in calls)
+        """The calls that are held back, in their order; the arguments of one under way may still
+        come, and those after it wait with it."""
+        data = b""
+        while self._held and (not only_over or self._held[0].is_over()):
+            call = self._held.pop(0).value()
+            data += self._say({"content": "", "tool_calls": [call]})
+        return data
 
     def _rare_text(self, text: str, metadata: Metadata | None) -> bytes:
         """Text with probabilities, or images."""

@@ -12,9 +12,10 @@ from typing import Any, cast, get_args
 
 from penstock.errors import InvalidRequest
 from penstock.protocols import call_ids
+from penstock.protocols.functions import arguments_of
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
-from penstock.protocols.ollama_chat.arguments import decode_arguments, encode_arguments
+from penstock.protocols.ollama_chat.arguments import decode_arguments
 from penstock.protocols.ollama_chat.images import decode_image
 from penstock.protocols.ollama_chat.names import NAME
 from penstock.types import (
@@ -231,5 +232,5 @@ def encode_call(part: ToolCallPart, number: int | None = None) -> dict[str, Any]
     if "type" in raw:
         value["type"] = raw["type"]
     placed = {} if index is None else {"index": index}
-    said = {"name": part.name, "arguments": encode_arguments(part.arguments)}
+    said = {"name": part.name, "arguments": arguments_of(part.arguments)}
     return {**value, "function": {**placed, **said, **inner}, **kept}

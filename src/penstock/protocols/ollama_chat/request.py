@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from penstock.errors import InvalidRequest
+from penstock.protocols.functions import decode_tool, encode_tool, known_to, whole
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.ollama_chat.messages import MessageReader, MessageWriter, called_names
@@ -23,7 +24,6 @@ from penstock.protocols.ollama_chat.options import (
     encode_options,
     with_whole_numbers,
 )
-from penstock.protocols.ollama_chat.tools import decode_tool, encode_tool, is_foreign
 from penstock.protocols.request_body import read_body
 from penstock.types import ChatRequest
 
@@ -59,7 +59,9 @@ def decode_request(body: Mapping[str, Any]) -> ChatRequest:
     reader = MessageReader()
     return ChatRequest(
         messages=tuple(reader.read(m, f"messages[{i}]") for i, m in enumerate(known.messages)),
-        tools=tuple(decode_tool(tool, f"tools[{i}]") for i, tool in enumerate(known.tools or ())),
+        tools=tuple(
+            decode_tool(NAME, tool, f"tools[{i}]") for i, tool in enumerate(known.tools or ())
+        ),
         **decode_settings(known, body, rest(body, *_KNOWN)),
     )
 
@@ -105,7 +107,7 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     writer = MessageWriter(names)
     messages = [value for message in request.messages for value in writer.write(message)]
     body = {"model": request.model, "messages": messages}
-    if tools := [encode_tool(tool) for tool in request.tools if not is_foreign(tool)]:
+    if tools := [encode_tool(NAME, whole(tool)) for tool in known_to(NAME, request.tools)]:
         body["tools"] = tools
     return body | encode_settings(request)
 

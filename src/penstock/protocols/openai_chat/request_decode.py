@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from penstock.errors import InvalidRequest
 from penstock.protocols import data_url, json
+from penstock.protocols.functions import decode_tool
 from penstock.protocols.kept import keep, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.request_body import read_body
@@ -27,7 +28,6 @@ from penstock.types import (
     ReasoningPart,
     RefusalPart,
     TextPart,
-    Tool,
     ToolCallPart,
     ToolResultPart,
 )
@@ -87,7 +87,9 @@ def decode_request(body: Mapping[str, Any]) -> ChatRequest:
         max_tokens=known.max_completion_tokens or known.max_tokens,
         stop=None if stop is None else tuple(stop),
         seed=known.seed,
-        tools=tuple(_decode_tool(tool, f"tools[{i}]") for i, tool in enumerate(known.tools or ())),
+        tools=tuple(
+            decode_tool(NAME, tool, f"tools[{i}]") for i, tool in enumerate(known.tools or ())
+        ),
         tool_choice=_decode_choice(known.tool_choice),
         parallel_tool_calls=known.parallel_tool_calls,
         response_format=known.response_format,
@@ -231,30 +233,6 @@ def _decode_call(call: Any, where: str) -> ToolCallPart:
         name, text = custom["name"], str(custom.get("input") or "")
         return ToolCallPart(str(call.get("id") or ""), name, text, {NAME: {"type": "custom"}})
     raise InvalidRequest(f"{where}.function.name is missing", param=f"{where}.function.name")
-
-
-def _decode_tool(tool: Mapping[str, Any], where: str) -> Tool:
-    kind = tool.get("type", "function")
-    if kind != "function":
-        if not isinstance(kind, str):
-            raise InvalidRequest(f"{where}.type must be a string", param=f"{where}.type")
-        return Tool(str(tool.get("name") or kind), metadata={NAME: {"tool": dict(tool)}})
-    where += ".function"
-    function = tool.get("function")
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise InvalidRequest(f"{where}.name is missing", param=f"{where}.name")
-    description, parameters = function.get("description"), function.get("parameters")
-    if not isinstance(description, str | None):
-        raise InvalidRequest(f"{where}.description must be a string", param=f"{where}.description")
-    if not isinstance(parameters, Mapping | None):
-        raise InvalidRequest(f"{where}.parameters must be an object", param=f"{where}.parameters")
-    kept = rest(function, "name", "parameters")
-    if description:
-        del kept["description"]
-    raw = {RAW: {"description": kept.pop("description")}} if "description" in kept else {}
-    more = rest(tool, "type", "function") | _nested("function", kept) | raw
-    cache = _pop_cache(more)
-    return Tool(function["name"], description or "", parameters, keep(NAME, more, cache=cache))
 
 
 def _decode_choice(choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:

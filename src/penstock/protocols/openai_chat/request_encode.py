@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from penstock.protocols import data_url, effort
+from penstock.protocols.functions import encode_tool, known_to
 from penstock.protocols.kept import kept_for, rest
 from penstock.protocols.loss import ASKED, RAW
 from penstock.protocols.openai_chat.request_decode import LEGACY, NAME, signed
@@ -23,7 +24,6 @@ from penstock.types import (
     ReasoningPart,
     RefusalPart,
     TextPart,
-    Tool,
     ToolCallPart,
     ToolResultPart,
 )
@@ -67,7 +67,7 @@ def encode_request(request: ChatRequest, can: frozenset[str] = EVERYTHING) -> di
         body["max_tokens"] = request.max_tokens
     if request.stop is not None:
         body["stop"] = list(request.stop)
-    if tools := [_encode_tool(tool, can) for tool in request.tools if not _is_foreign(tool)]:
+    if tools := list(_encode_tools(request, can)):
         body["tools"] = tools
     if (choice := _encode_choice(request.tool_choice, ours)) is not None:
         body["tool_choice"] = choice
@@ -214,24 +214,10 @@ def _encode_call(part: ToolCallPart) -> dict[str, Any]:
     return {"id": part.id, **typed, **kept.get(RAW, {})}
 
 
-def _is_foreign(tool: Tool) -> bool:
-    """Whether only another protocol knows this tool, which its own service runs."""
-    return any(
-        name != NAME and isinstance(kept, Mapping) and "tool" in kept
-        for name, kept in (tool.metadata or {}).items()
-    )
-
-
-def _encode_tool(tool: Tool, can: frozenset[str]) -> dict[str, Any]:
-    kept = kept_for(NAME, tool.metadata)
-    if "tool" in kept:
-        return dict(kept["tool"])
-    function: dict[str, Any] = {"name": tool.name, **kept.pop(RAW, {})}
-    if tool.description:
-        function["description"] = tool.description
-    if tool.parameters is not None:
-        function["parameters"] = tool.parameters
-    return _typed("function", function, kept | _marks(tool.metadata, can))
+def _encode_tools(request: ChatRequest, can: frozenset[str]) -> Iterator[dict[str, Any]]:
+    for tool in known_to(NAME, request.tools):
+        mark = (tool.metadata or {}).get(CACHE) if "cache" in can else None
+        yield encode_tool(NAME, tool, {"cache_control": mark} if mark else None)
 
 
 def _encode_choice(

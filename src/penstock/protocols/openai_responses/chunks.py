@@ -28,22 +28,7 @@ decode_plain = msgspec.json.Decoder(_PlainChunk).decode
 
 def decode_chunk(data: bytes, wrong: type[PenstockError]) -> Mapping[str, Any]:
     """An event of any kind, or a whole answer. Raises ``wrong`` where the data is neither."""
-    try:
-        value = _read(data)
-    except json.UNREADABLE:
-        raise wrong("the service sent what is not an answer: bad JSON") from None
-    if not isinstance(value, Mapping):
-        raise wrong("the service sent what is not an answer: no object")
-    return value
-
-
-def _read(data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except json.UNREADABLE:
-        if not json.may_hold_halves(data):
-            raise
-    return json.loads_leniently(data, Any, _IN_PIECES)
+    return json.read_object(data, wrong, _IN_PIECES)
 
 
 def text_of(value: Mapping[str, Any], key: str) -> str:

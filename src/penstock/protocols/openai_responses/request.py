@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from penstock.errors import InvalidRequest
 from penstock.protocols.effort import effort_for
+from penstock.protocols.functions import known_to
 from penstock.protocols.kept import keep, rest
 from penstock.protocols.openai_responses.citations import is_whole
 from penstock.protocols.openai_responses.input import decode_input
@@ -181,7 +182,7 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
             body[name] = value
     if request.max_tokens is not None:
         body["max_output_tokens"] = request.max_tokens
-    if tools := [_encode_tool(tool, request) for tool in request.tools if not _is_foreign(tool)]:
+    if tools := [_encode_tool(tool, request) for tool in known_to(NAME, request.tools)]:
         body["tools"] = tools
     _encode_choice(request, body)
     if form := _encode_format(request.response_format):
@@ -220,12 +221,6 @@ def _signed(message: Message) -> Message:
     content = message.content
     kept = (part for part in content if not isinstance(part, ReasoningPart) or part.signature)
     return Message(message.role, tuple(kept), message.metadata)
-
-
-def _is_foreign(tool: Tool) -> bool:
-    """Whether only another protocol knows this tool, which its own service runs."""
-    others = {key: kept for key, kept in (tool.metadata or {}).items() if key != NAME}
-    return any(isinstance(kept, Mapping) and "tool" in kept for kept in others.values())
 
 
 def _encode_tool(tool: Tool, request: ChatRequest) -> dict[str, Any]:

@@ -64,8 +64,8 @@ def question(case: recorded.Case) -> dict[str, Any]:
 
 def plain(message: dict[str, Any]) -> dict[str, Any]:
     """A message as the OpenAI SDK has fields for it, and no more."""
-    kept: dict[str, Any] = {key: message[key] for key in ("role", "content", "tool_calls", "tool_call_id")
-            if key in message}  # fmt: skip
+    fields = ("role", "content", "tool_calls", "tool_call_id")
+    kept = {key: value for key, value in message.items() if key in fields}
     for call in kept.get("tool_calls", ()):
         assert set(call) >= {"id", "type", "function"}
     return kept

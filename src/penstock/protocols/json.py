@@ -28,6 +28,22 @@ def encode(value: Any) -> bytes:
         return msgspec.json.encode(mend(value))
 
 
+_LINE_ENDS = (
+    (b"\xe2\x80\xa8", b"\\u2028"),
+    (b"\xe2\x80\xa9", b"\\u2029"),
+    (b"\xc2\x85", b"\\u0085"),
+)
+
+
+def in_one_line(data: bytes) -> bytes:
+    """JSON without the characters that clients who split with ``str.splitlines`` take for the end
+    of a line: Google's and Ollama's own do, by httpx."""
+    if b"\xe2\x80" in data or b"\xc2\x85" in data:
+        for raw, escaped in _LINE_ENDS:
+            data = data.replace(raw, escaped)
+    return data
+
+
 def may_hold_halves(data: bytes) -> bool:
     """Whether lone surrogates can be why a strict parser refuses ``data``."""
     return b"\\u" in data

@@ -18,6 +18,8 @@ def read_body(body: Mapping[str, Any], type: type[T]) -> T:
         return msgspec.convert(dict(body), type)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
+    except UnicodeEncodeError:
+        raise InvalidRequest("a text holds half a character; send whole ones") from None
 
 
 def _invalid(error: msgspec.ValidationError) -> InvalidRequest:

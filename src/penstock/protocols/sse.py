@@ -58,7 +58,7 @@ class SSEDecoder:
         # The usual event is one line: two line ends for each event and none elsewhere.
         if data.count(b"\n") == 2 * len(events) and _are_plain(events):
             return [event[6:] for event in events]
-        return self._read(events)
+        return _named(events) or self._read(events)
 
     def close(self) -> Iterable[bytes]:
         """The ``data`` of an event that the end of the bytes completes."""
@@ -97,6 +97,17 @@ class SSEDecoder:
 
 def _are_plain(events: Sequence[bytes]) -> bool:
     return all(event.startswith(b"data: ") for event in events)
+
+
+def _named(events: Sequence[bytes]) -> list[bytes]:
+    """The data of events that are a name and one line of data each; empty where one is not."""
+    found = []
+    for event in events:
+        name, is_named, data = event.partition(b"\ndata: ")
+        if not is_named or not name.startswith(b"event: ") or b"\n" in name or b"\n" in data:
+            return []
+        found.append(data)
+    return found
 
 
 def _event_data(event: bytes) -> bytes | None:

@@ -21,7 +21,7 @@ from penstock.protocols.anthropic_messages.answer import REASONS
 from penstock.protocols.anthropic_messages.citations import NAME, citations_of
 from penstock.protocols.anthropic_messages.failure import encode_failure
 from penstock.protocols.anthropic_messages.request_encode import encode_blocks
-from penstock.protocols.anthropic_messages.usage import UNKNOWN, encode_usage
+from penstock.protocols.anthropic_messages.usage import encode_usage
 from penstock.protocols.functions import arguments_of
 from penstock.protocols.loss import RAW
 from penstock.protocols.sse import encode_event
@@ -57,6 +57,9 @@ class _Call:
         self.is_object = so_far.lstrip().startswith("{")
         return so_far if self.is_object else ""
 
+    def is_free_text(self) -> bool:
+        return not self.is_object and bool("".join(self.arguments).strip())
+
     def rest(self) -> str:
         """Arguments that are no object (another protocol's free text), as one that holds them."""
         so_far = "" if self.is_object else "".join(self.arguments)
@@ -81,6 +84,9 @@ class MessageEncoder(Encoder):
         self._next = 0
         self._open: tuple[str, int] | None = None
         self._head = b""
+        self._signature = ""
+        """Of the thinking under way; said in one piece at its end, for Anthropic's own client
+        keeps the last piece alone."""
         self._calls: dict[int, _Call] = {}
         self._open_calls: dict[int, _Call] = {}
 
@@ -103,7 +109,7 @@ class MessageEncoder(Encoder):
             case Start():
                 return self._begin(event)
             case Finish():
-                return self._begin(Start()) + self._close_all() + _finish(event)
+                return self._begin(Start()) + self._close_all(at_end=True) + _finish(event)
 
     def _begin(self, start: Start) -> bytes:
         if self._begun:
@@ -117,7 +123,7 @@ class MessageEncoder(Encoder):
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": UNKNOWN,
+            "usage": {"input_tokens": 0, "output_tokens": 0},  # the end says them
         }
         return _event("message_start", message=message)
 
@@ -149,9 +155,7 @@ class MessageEncoder(Encoder):
         data = self._turn_to("thinking", delta.index, value)
         if delta.text:
             data += self._delta(self._next - 1, type="thinking_delta", thinking=delta.text)
-        if delta.signature:
-            said = {"type": "signature_delta", "signature": delta.signature}
-            data += self._delta(self._next - 1, **said)
+        self._signature += delta.signature
         return data
 
     def _turn_to(self, kind: str, index: int, block: Mapping[str, Any]) -> bytes:
@@ -208,11 +212,18 @@ class MessageEncoder(Encoder):
     def _close(self, number: int) -> bytes:
         return _event("content_block_stop", index=number)
 
-    def _close_all(self) -> bytes:
-        data = b"".join(map(self._close_call, self._open_calls.values()))
+    def _close_all(self, at_end: bool = False) -> bytes:
+        """Close what is open; arguments that are no object may go on until the end."""
+        data = b""
+        for index, call in list(self._open_calls.items()):
+            if at_end or not call.is_free_text():
+                data += self._close_call(self._open_calls.pop(index))
         if self._open is not None:
+            if self._signature:
+                said = {"type": "signature_delta", "signature": self._signature}
+                data += self._delta(self._next - 1, **said)
             data += self._close(self._next - 1)
-        self._open, self._open_calls = None, {}
+        self._open, self._signature = None, ""
         return data
 
     def error(self, error: PenstockError) -> bytes:

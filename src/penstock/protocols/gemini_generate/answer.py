@@ -27,6 +27,7 @@ from penstock.protocols.gemini_generate.failure import decode_stream_failure
 from penstock.protocols.gemini_generate.grounding import Said, citations
 from penstock.protocols.gemini_generate.partial import PartialArguments
 from penstock.protocols.gemini_generate.parts import BLOCK
+from penstock.protocols.gemini_generate.signatures import unwrap
 from penstock.protocols.gemini_generate.usage import decode_usage
 from penstock.protocols.gemini_generate.words import NAME, many
 from penstock.protocols.halves import LONE, Halves
@@ -196,7 +197,7 @@ class GenerateAnswer(Answer):
     def _thought(self, part: Mapping[str, Any]) -> Iterator[Event]:
         """A thought goes on until it is signed."""
         text = self._halves.join("thought", _string(part, "text"))
-        signature = _string(part, "thoughtSignature")
+        signature = unwrap(_string(part, "thoughtSignature"))
         kept = _said(rest(part, "text", "thought", "thoughtSignature", *_OURS))
         if text or signature or kept:
             index = self._begin(ReasoningDelta)

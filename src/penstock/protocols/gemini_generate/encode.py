@@ -28,6 +28,7 @@ from penstock.protocols.gemini_generate.parts import (
     encode_thought,
 )
 from penstock.protocols.gemini_generate.paths import ALT
+from penstock.protocols.gemini_generate.signatures import wrap
 from penstock.protocols.gemini_generate.usage import encode_usage
 from penstock.protocols.gemini_generate.words import NAME
 from penstock.protocols.kept import kept_for
@@ -37,6 +38,7 @@ from penstock.types import (
     ChatRequest,
     Metadata,
     Part,
+    ReasoningPart,
     RefusalPart,
     TextPart,
     ToolCallPart,
@@ -94,7 +96,7 @@ class ChunkEncoder(Encoder):
             case TextDelta(text, index, _, metadata):
                 return self._rare_text(text, index, metadata)
             case ReasoningDelta(text, _, signature, metadata):
-                part = encode_thought(text, signature, kept_for(NAME, metadata))
+                part = encode_thought(text, wrap(signature), kept_for(NAME, metadata))
                 return self._part(part) if part else b""
             case ToolCallStart(index):
                 self._calls[index] = _Call(event)
@@ -112,7 +114,7 @@ class ChunkEncoder(Encoder):
             return b""
         before = self._write_calls(all_of_them=False) if self._calls else b""
         self._texts.setdefault(index, []).append(text)
-        data = self._text_head + json.encode(text) + self._text_tail
+        data = self._text_head + json.in_one_line(json.encode(text)) + self._text_tail
         return before + (self._separated(data) if self._array else data)
 
     def _rare_text(self, text: str, index: int, metadata: Metadata | None) -> bytes:
@@ -137,20 +139,21 @@ class ChunkEncoder(Encoder):
         return self._chunk({"candidates": [{"content": content, "index": 0}], **self._head})
 
     def _write_calls(self, all_of_them: bool) -> bytes:
-        """The calls that are known to be whole; at the end, all."""
+        """The calls that are known to be whole, in their order; at the end, all."""
         said = []
         for index, call in list(self._calls.items()):
-            if all_of_them or call.is_over():
-                del self._calls[index]
-                start, arguments = call.start, "".join(call.arguments)
-                id = _said_id(start.id, self._id, self._written)
-                self._written += 1
-                kept = kept_for(NAME, start.metadata)
-                said.append(encode_call(id, start.name, arguments, kept))
+            if not all_of_them and not call.is_over():
+                break  # those after it wait with it, so that their order stays
+            del self._calls[index]
+            start, arguments = call.start, "".join(call.arguments)
+            id = _said_id(start.id, self._id, self._written)
+            self._written += 1
+            kept = kept_for(NAME, start.metadata)
+            said.append(encode_call(id, start.name, arguments, kept))
         return self._content(said) if said else b""
 
     def _chunk(self, value: Mapping[str, Any]) -> bytes:
-        data = json.encode(value)
+        data = json.in_one_line(json.encode(value))
         return self._separated(data) if self._array else b"data: " + data + b"\r\n\r\n"
 
     def _separated(self, data: bytes) -> bytes:
@@ -222,6 +225,9 @@ def encode_response(reply: Reply) -> dict[str, Any]:
             id = _said_id(part.id, reply.id, calls)
             said = encode_call(id, part.name, part.arguments, kept_for(NAME, part.metadata))
             calls += 1
+        elif isinstance(part, ReasoningPart):
+            kept = kept_for(NAME, part.metadata)
+            said = encode_thought(part.text, wrap(part.signature), kept) or {}
         else:
             said = encode_part(part, {}) or {}
         if said:

@@ -13,6 +13,7 @@ from typing import Any
 from penstock.errors import InvalidRequest
 from penstock.protocols import call_ids, json
 from penstock.protocols.functions import arguments_of, as_object
+from penstock.protocols.gemini_generate.signatures import is_base64, unwrap
 from penstock.protocols.gemini_generate.words import NAME, in_camel
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
@@ -95,7 +96,7 @@ def _text(part: dict[str, Any], where: str, calls: Calls) -> Part:
         raise InvalidRequest(f"{where} must be a string", param=where)
     if part.get("thought") and isinstance(signature, str):
         metadata = keep(NAME, rest(part, "text", "thought", "thoughtSignature"))
-        return ReasoningPart(text, signature, metadata)
+        return ReasoningPart(text, unwrap(signature), metadata)
     return TextPart(text, keep(NAME, rest(part, "text")))
 
 
@@ -205,7 +206,7 @@ def encode_part(part: Part, names: Mapping[str, str]) -> dict[str, Any] | None:
         case RefusalPart(text):
             return {"text": text} if text else None
         case ReasoningPart(text, signature):
-            return encode_thought(text, signature, kept)
+            return encode_thought(text, signature if is_base64(signature) else "", kept)
         case ToolCallPart(id, name, arguments):
             return encode_call("" if call_ids.is_made(id) else id, name, arguments, kept)
         case ToolResultPart():

@@ -93,7 +93,7 @@ class LineEncoder(Encoder):
                 return self._flush(only_over=False) + self._finish(event)
 
     def _text(self, text: str) -> bytes:
-        return self._head + _now().encode() + self._plain % json.encode(text)
+        return self._head + _now().encode() + self._plain % json.in_one_line(json.encode(text))
 
     def _open(self, index: int, start: ToolCallStart | None = None) -> bytes:
         call = _Call(len(self._calls), start or ToolCallStart(index, "", ""))
@@ -133,10 +133,10 @@ class LineEncoder(Encoder):
 
     def _line(self, value: dict[str, Any]) -> bytes:
         head = {"model": self._model, "created_at": _now()}
-        return encode_line(json.encode({**head, **value}))
+        return encode_line(json.in_one_line(json.encode({**head, **value})))
 
     def error(self, error: PenstockError) -> bytes:
-        return encode_line(json.encode(encode_failure(error)))
+        return encode_line(json.in_one_line(json.encode(encode_failure(error))))
 
 
 class PromptEncoder(LineEncoder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from penstock.protocols.kept import rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.openai_chat.request_decode import NAME
 from penstock.types import CITATIONS, Metadata
@@ -18,13 +19,20 @@ def with_citations(rare: dict[str, Any]) -> Metadata | None:
     annotations = rare.get("annotations")
     if not annotations:
         return {NAME: rare} if rare else None
+    annotations = [_unnumbered(note) for note in annotations]
+    rare = {**rare, "annotations": annotations}
     citations = [said for note in annotations if (said := decode_citation(note))]
     if not citations:
         return {NAME: rare}
     if len(citations) < len(annotations):
         return {NAME: rare, CITATIONS: citations}
-    rest = {key: value for key, value in rare.items() if key != "annotations"}
-    return {NAME: {**rest, RAW: {"annotations": annotations}}, CITATIONS: citations}
+    others = rest(rare, "annotations")
+    return {NAME: {**others, RAW: {"annotations": annotations}}, CITATIONS: citations}
+
+
+def _unnumbered(note: Any) -> Any:
+    """An annotation without the number by which a stream's are gathered."""
+    return rest(note, "index") if isinstance(note, Mapping) else note
 
 
 def decode_citation(note: Any) -> dict[str, Any] | None:

@@ -34,6 +34,9 @@ from penstock.types import (
     ToolCallPart,
 )
 
+_GATHERED = frozenset(("annotations", "reasoning_details"))
+"""Lists that a message has one of, though they may come in several deltas."""
+
 
 class ChunkEncoder(Encoder):
     """Writes a stream of chunks; usage only for a caller who asked (``stream_options``)."""
@@ -44,6 +47,7 @@ class ChunkEncoder(Encoder):
         self._created = int(time.time())
         self._model = request.model
         self._calls: dict[int, tuple[int, str]] = {}
+        self._gathered: dict[str, int] = {}
         self._open(Start())
 
     def _open(self, start: Start) -> None:
@@ -66,9 +70,10 @@ class ChunkEncoder(Encoder):
                 about = {"logprobs": rare.pop("logprobs")} if "logprobs" in rare else {}
                 if not text and not rare and not about:
                     return b""
-                return self._delta({"refusal" if refusal else "content": text, **rare}, **about)
+                delta = {"refusal" if refusal else "content": text, **rare}
+                return self._delta(self._numbered(delta), **about)
             case ReasoningDelta(text, _, signature, metadata):
-                return self._delta(_reasoning(text, signature, metadata))
+                return self._delta(self._numbered(_reasoning(text, signature, metadata)))
             case ToolCallStart(index, id, name, metadata):
                 call = _call(id, name, "", metadata)
                 self._calls[index] = len(self._calls), call["type"]
@@ -87,6 +92,21 @@ class ChunkEncoder(Encoder):
         if kind == LEGACY:
             return self._delta({LEGACY: said["function"]})
         return self._delta({"tool_calls": [{"index": number, **said}]})
+
+    def _numbered(self, delta: dict[str, Any]) -> dict[str, Any]:
+        """OpenAI's own ``stream()`` gathers a list that comes in several deltas by the items'
+        ``index``, from its second delta on."""
+        for key in _GATHERED & delta.keys():
+            items, before = delta[key], self._gathered.get(key, 0)
+            if not isinstance(items, list):
+                continue
+            self._gathered[key] = before + len(items)
+            if before:
+                delta[key] = [
+                    {"index": before + n, **item} if isinstance(item, Mapping) else item
+                    for n, item in enumerate(items)
+                ]
+        return delta
 
     def _delta(self, delta: dict[str, Any], reason: str | None = None, **about: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": reason, **about}

@@ -148,7 +148,8 @@ def signature_of(text: str, details: list[Any]) -> tuple[str, bool]:
     """The signature in ``reasoning_details``, and whether they hold more than it and the text."""
     found = [str(d["signature"]) for d in details if isinstance(d, Mapping) and d.get("signature")]
     signature = found[-1] if found else ""
-    return signature, bool(details) and details != [signed(text, signature)]
+    plain = [rest(d, "index") if isinstance(d, Mapping) else d for d in details]
+    return signature, bool(details) and plain != [signed(text, signature)]
 
 
 def signed(text: str, signature: str) -> dict[str, str]:

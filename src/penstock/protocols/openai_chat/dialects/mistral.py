@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -42,7 +42,7 @@ from penstock.protocols.openai_chat.dialects.mistral_parts import (
     message_to_mistral,
     to_mistral,
 )
-from penstock.types import ChatRequest
+from penstock.types import ChatRequest, ModelInfo
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 _DIGITS = string.ascii_letters + string.digits
@@ -139,6 +139,11 @@ class Mistral(Dialect):
         error = error_from_value(status, {"message": said, "type": "invalid_request_error"})
         error.param = wrongs[0][0] or None
         return error
+
+    def encode_models(self, models: Iterable[ModelInfo]) -> dict[str, Any]:
+        listed = super().encode_models(models)
+        more = {"type": "base", "capabilities": {}}  # Mistral's own client wants them
+        return {**listed, "data": [{**model, **more} for model in listed["data"]]}
 
 
 def _wrong_fields(body: bytes) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from penstock import AsyncClient, Client, OpenAI
 from penstock.config import Config, ProviderConfig
 from penstock.errors import ConfigError, InvalidRequest, StreamTruncated
 from penstock.events import Finish, Start, TextDelta
-from penstock.types import Messages
+from penstock.types import Message, Messages, TextPart, ToolCallPart
 
 HERE = Config()
 
@@ -121,3 +121,24 @@ def test_nothing_shows_what_a_client_was_told_in_confidence() -> None:
     assert "canary" not in repr(vars(client))
     settings = OpenAI(api_key="canary", headers={"X-Key": "canary"}, base_url="http://h/?k=canary")
     assert "canary" not in repr(settings.settings)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Message("user", "plain"),  # type: ignore[arg-type]
+        Message("user", TextPart("x")),  # type: ignore[arg-type]
+        Message("zzz", (TextPart("x"),)),  # type: ignore[arg-type]
+        Message("assistant", (ToolCallPart("a", "f", {"x": 1}),)),  # type: ignore[arg-type]
+    ],
+)
+def test_a_message_made_by_hand_is_checked(wrong: Message) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        Client("builtin/echo").chat([wrong])
+    assert raised.value.param == "messages[0]"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_refused_by_name(value: float) -> None:
+    with pytest.raises(InvalidRequest, match="temperature is"):
+        Client("builtin/echo").chat("Hi", temperature=value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -31,6 +32,19 @@ class Line(msgspec.Struct):
 
 class Tree(msgspec.Struct):
     children: list[Tree]
+
+
+class Odd(msgspec.Struct):
+    other: Even | None
+
+
+class Even(msgspec.Struct):
+    other: Odd | None
+
+
+class Loose(msgspec.Struct):
+    anything: Any
+    pair: tuple[int, str]
 
 
 class Place(TypedDict):
@@ -70,11 +84,45 @@ def test_a_type_within_itself_stays_defined() -> None:
     assert said["type"] == "object"
 
 
+def test_types_that_refer_to_each_other_are_all_defined() -> None:
+    assert set(schema(Odd)["schema"]["$defs"]) == {"Odd", "Even"}
+
+
+def test_a_field_that_may_be_anything_is_not_strict() -> None:
+    assert schema(Loose)["strict"] is False
+
+
+def test_a_name_has_the_letters_that_services_allow() -> None:
+    Місто = msgspec.defstruct("Місто[a]", [("x", int)])
+    assert schema(Місто)["name"] == "______a_"
+
+
+class Strange(pydantic.BaseModel):
+    made: Callable[[], int]
+
+
+class Choosy(pydantic.BaseModel):
+    name: str
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def known(cls, name: str) -> str:
+        return {"a": "A"}[name]
+
+
+def test_a_type_without_a_schema_and_a_check_that_fails_are_errors_of_ours() -> None:
+    with pytest.raises(InvalidRequest, match="Strange has no JSON schema"):
+        structured.form_of(Strange)
+    assert structured.read(reply('{"name": "a"}'), Choosy).name == "A"
+    with pytest.raises(UnexpectedAnswer, match="no Choosy"):
+        structured.read(reply('{"name": "b"}'), Choosy)
+
+
 def test_a_pydantic_model_brings_its_own_schema() -> None:
     assert set(schema(City)["schema"]["properties"]) == {"name", "people"}
 
 
-@pytest.mark.parametrize("kind", [list[int], int, str, object()])
+@pytest.mark.parametrize("kind", [list[int], int, str, object(), City(name="a", people=1)])
 def test_what_is_no_object_is_refused_by_name(kind: Any) -> None:
     with pytest.raises(InvalidRequest) as raised:
         structured.form_of(kind)

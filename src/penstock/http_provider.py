@@ -22,8 +22,8 @@ from penstock.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
-from penstock.events import SPOKEN, Event, Finish, Start
-from penstock.protocols import Protocol, json
+from penstock.events import SPOKEN, Event, Finish, Start, TextDelta
+from penstock.protocols import Protocol, json, signatures
 from penstock.provider import Provider
 from penstock.transport import Request, Response, Timeouts, Transport, origin, read_out
 from penstock.types import ChatRequest, ModelInfo, Secret
@@ -32,6 +32,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ERROR_BODY = 64 * 1024
 _SECRET = 4
 """Characters from which on a key or a header's value is worth hiding."""
+_NAMED, _SHOWN = 20, 1000
+"""How many losses an error names, and in how many characters."""
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid")
 _WHOLE_BODY = 64 * 1024 * 1024
 
@@ -132,13 +134,13 @@ class HTTPProvider(Provider):
         key = request.api_key or self.api_key
         if key is not request.api_key:
             request = msgspec.structs.replace(request, api_key=key)
+        request, lost = self._sayable(request)
         body = _json(self.encode_request(request))
-        lost = self._loss(request)
         async with self.open(body, model=request.model, stream=request.stream, key=key) as response:
             if not request.stream:
                 whole = await read_whole(response)
                 for event in self.protocol.decode_response(whole, response.delimited):
-                    yield _with_loss(event, lost) if lost else event
+                    yield self._marked(event, lost)
                 return
             decoder = self.protocol.decoder()
             feed, waiting = decoder.feed, True
@@ -149,22 +151,33 @@ class HTTPProvider(Provider):
                         if waiting and isinstance(last, SPOKEN):
                             waiting = False
                             response.spoken()
-                        yield _with_loss(last, lost) if lost else last
+                        yield last if type(last) is TextDelta else self._marked(last, lost)
                     if isinstance(last, Finish):  # whatever follows is no part of the answer
                         await read_out(chunks)
                         return
             for event in decoder.close(response.delimited):
-                yield _with_loss(event, lost) if lost else event
+                yield self._marked(event, lost)
 
-    def _loss(self, request: ChatRequest) -> tuple[str, ...]:
-        """What the service cannot be told. Raises ``InvalidRequest`` where that is not wanted."""
-        lost = self.protocol.loss(request)
-        if lost and request.strict:
+    def _sayable(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
+        """The request as this service can be told it, and what is lost of it. Raises
+        ``InvalidRequest`` where nothing may be lost."""
+        strict = request.strict
+        request, several = self.protocol.one_answer(request)
+        request, foreign = signatures.own(request, self.protocol.name)
+        lost = tuple(sorted({*self.protocol.loss(request), *several, *foreign}))
+        if lost and strict:
+            named = ", ".join(lost) if len(lost) <= _NAMED else f"{', '.join(lost[:_NAMED])}, ..."
             raise InvalidRequest(
-                f"{self.name} cannot be told {', '.join(lost)}; leave it out or ask without strict",
-                param=lost[0],
+                f"{self.name} cannot be told {named[:_SHOWN]}; leave it out or ask without strict",
+                param=lost[0][:_SHOWN],
             )
-        return lost
+        return request, lost
+
+    def _marked(self, event: Event, lost: tuple[str, ...]) -> Event:
+        """What only the provider knows of an event: what was lost, and who signed."""
+        if isinstance(event, Start):
+            return replace(event, loss=lost) if lost else event
+        return signatures.signed(event, self.protocol.name)
 
     def open(self, body: bytes, *, model: str = "", stream: bool, key: str = "") -> Exchange:
         """Ask ``model`` with ``body`` as it goes over the wire: ``async with provider.open(...)``
@@ -305,11 +318,6 @@ def _http_transport() -> Transport:
 def _seconds(value: str) -> float | None:
     """``Retry-After`` in seconds; its other forms say nothing yet."""
     return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
-
-
-def _with_loss(event: Event, lost: tuple[str, ...]) -> Event:
-    """The answer's beginning says what the question lost."""
-    return replace(event, loss=lost) if isinstance(event, Start) else event
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:

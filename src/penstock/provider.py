@@ -12,6 +12,7 @@ fresh instance that only the environment configures.
 from __future__ import annotations
 
 import copy
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
@@ -19,6 +20,7 @@ from contextlib import aclosing
 from types import MethodType
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from penstock import _sync, settings
@@ -180,9 +182,12 @@ def question(model: str, messages: Messages | str, options: Mapping[str, Any]) -
     if not messages:
         raise InvalidRequest("messages is empty: send at least one", param="messages")
     said = tuple(
-        message if isinstance(message, Message) else decode_message(message, f"messages[{i}]")
+        _checked(message, f"messages[{i}]")
+        if isinstance(message, Message)
+        else decode_message(message, f"messages[{i}]")
         for i, message in enumerate(messages)
     )
+    _finite(options)
     beyond = {name: options[name] for name in _BEYOND if options.get(name) is not None}
     body = {key: value for key, value in options.items() if key not in _BEYOND}
     if is_type(form := body.get("response_format")):
@@ -190,6 +195,23 @@ def question(model: str, messages: Messages | str, options: Mapping[str, Any]) -
     asked = decode_request({"stream": True, **body, "model": model or "", "messages": [_SPACE]})
     # A field without a name here is said as it is, in whatever words the service understands.
     return replace(asked, messages=said, protocol="", **beyond)
+
+
+def _checked(message: Message, where: str) -> Message:
+    """A message that somebody may have made by hand. Raises ``InvalidRequest`` naming what is wrong
+    with it."""
+    try:
+        msgspec.convert(msgspec.to_builtins(message), Message)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise InvalidRequest(f"{where}: {error}", param=where) from None
+    return message
+
+
+def _finite(options: Mapping[str, Any]) -> None:
+    """JSON has no word for what is no number."""
+    for name, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidRequest(f"{name} is {value}: send a number", param=name)
 
 
 async def _texts(

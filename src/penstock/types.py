@@ -4,8 +4,8 @@ Values are frozen. A field has a name of its own when three protocols share it; 
 wire format carries rides in ``metadata`` (on parts and messages, keyed by protocol name) or in
 ``ChatRequest.extra`` (unknown top-level fields), so that nothing is lost on the way through.
 
-Two keys of ``metadata`` belong to no protocol, because several can say them: ``CACHE`` on a part
-or a tool, ``CITATIONS`` on a text.
+Three keys of ``metadata`` belong to no protocol: ``CACHE`` on a part or a tool and ``CITATIONS`` on
+a text, because several can say them, and ``SIGNED`` on reasoning, which says who signed it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ where it was said."""
 CITATIONS = "citations"
 """What a text rests on: a list of objects with any of ``url``, ``title``, ``text`` (the words
 cited), ``start`` and ``end`` (characters of the citing part's text)."""
+
+
+SIGNED = "signed"
+"""Whose signature reasoning bears: the name of the protocol or dialect. It is said back to the same
+alone; others refuse it."""
 
 
 CreateResult: TypeAlias = Iterator[str]

@@ -35,7 +35,6 @@ CONVERSATIONS = [
     ("gemini-6ac835e9db5e2c", "gemini-17bd0957e576a9"),
     ("anthropic-4064fe003245de", "anthropic-8eee6101b78cb9"),
     ("anthropic-8b7f9acb952e4b", "anthropic-c354764495bd31"),
-    ("anthropic-bcac0e75c22c2d", "anthropic-8a97d8085c86fd"),
 ]
 """A recorded answer that was signed, and the recorded question that said it back, signed."""
 
@@ -205,66 +204,137 @@ ECHOED = Message(
 )
 
 
-def again(vault: Vault, message: Message, service: str = "up", who: str = "me") -> Message:
-    request = ChatRequest(messages=(Message("user", (TextPart("Hi"),)), message))
-    return vault.restore(who, service, request, 1.0).messages[1]
+HI = Message("user", (TextPart("Hi"),))
+
+
+def again(
+    vault: Vault, *messages: Message, before: tuple[Message, ...] = (HI,), who: str = "me at up"
+) -> Message:
+    """The last message, as it goes on to the service."""
+    request = ChatRequest(messages=(*before, *messages))
+    return vault.restore(who, request, 1.0).messages[-1]
+
+
+def keeping(*messages: Message) -> Vault:
+    vault = Vault()
+    for message in messages:
+        vault.keep("me at up", (HI,), message, 0.0)
+    return vault
+
+
+def call(id: str, arguments: str = "{}", seal: str = "") -> ToolCallPart:
+    return ToolCallPart(id, "f", arguments, {"x": {"seal": seal}} if seal else None)
+
+
+def assistant(*parts: Any) -> Message:
+    return Message("assistant", parts)
 
 
 def test_an_answer_said_back_is_the_answer_that_was_given() -> None:
-    vault = Vault()
-    vault.keep("me", "up", SIGNED, 0.0)
+    vault = keeping(SIGNED)
     assert again(vault, ECHOED) == SIGNED
     without_text = Message("assistant", ECHOED.content[1:])
     assert again(vault, without_text) == SIGNED
 
 
 def test_only_who_got_it_finds_it_and_only_its_service_is_told() -> None:
+    vault = keeping(SIGNED)
+    assert again(vault, ECHOED, who="you at up") == ECHOED
+    assert again(vault, ECHOED, who="me at another") == ECHOED
+
+
+def test_another_conversation_does_not_find_it() -> None:
+    vault = keeping(SIGNED)
+    other = (Message("user", (TextPart("Another question"),)),)
+    assert again(vault, ECHOED, before=other) == ECHOED
+
+
+def test_engines_that_count_their_calls_anew_do_not_mix_conversations_up() -> None:
     vault = Vault()
-    vault.keep("me", "up", SIGNED, 0.0)
-    assert again(vault, ECHOED, who="you") == ECHOED
-    assert again(vault, ECHOED, service="other") == ECHOED
+    asked = [(Message("user", (TextPart(text),)),) for text in ("one", "two")]
+    for place, seal in zip(asked, ("a", "b"), strict=True):
+        vault.keep("me at up", place, assistant(call("call_0", seal=seal)), 0.0)
+    for place, seal in zip(asked, ("a", "b"), strict=True):
+        given = again(vault, assistant(call("call_0")), before=place)
+        assert given == assistant(call("call_0", seal=seal))
+
+
+def test_the_same_words_twice_in_a_conversation_are_two_answers() -> None:
+    vault, first = Vault(), (HI,)
+    answers = [assistant(ReasoningPart("Hm", seal), TextPart("OK")) for seal in ("a", "b")]
+    echo = assistant(TextPart("OK"))
+    vault.keep("me at up", first, answers[0], 0.0)
+    second: tuple[Message, ...] = (*first, echo, HI)
+    vault.keep("me at up", second, answers[1], 0.0)
+    request = ChatRequest(messages=(*second, echo))
+    said = vault.restore("me at up", request, 1.0).messages
+    assert [m for m in said if m.role == "assistant"] == answers
+
+
+def test_what_the_caller_says_itself_is_never_replaced() -> None:
+    vault = keeping(SIGNED)
+    own = assistant(ReasoningPart("My own", "sig"), *ECHOED.content)
+    given = again(vault, own)
+    assert given.content[0] == ReasoningPart("My own", "sig")
+    assert given.content[2] == SIGNED.content[2]  # the call's seal, which it could not carry
+    marked = TextPart("Let me see.", {"cache": {"type": "ephemeral"}})
+    given = again(vault, assistant(marked, *ECHOED.content[1:]))
+    assert given.content == (SIGNED.content[0], marked, *SIGNED.content[2:])
 
 
 def test_what_the_caller_changed_stays_changed() -> None:
-    vault = Vault()
-    vault.keep("me", "up", SIGNED, 0.0)
-    changed = ToolCallPart("c1", "f", '{"a": 2}')
-    assert again(vault, Message("assistant", (changed,))) == Message("assistant", (changed,))
-    edited = Message("assistant", (TextPart("Edited."), ECHOED.content[1]))
-    restored = again(vault, edited)
-    assert restored.content == (SIGNED.content[0], TextPart("Edited."), SIGNED.content[2])
+    vault = keeping(SIGNED)
+    changed = assistant(ToolCallPart("c1", "f", '{"a": 2}'))
+    assert again(vault, changed) == changed
+    edited = assistant(TextPart("Edited."), ECHOED.content[1])
+    assert again(vault, edited) == assistant(
+        SIGNED.content[0], TextPart("Edited."), SIGNED.content[2]
+    )
 
 
-def test_a_signed_text_without_calls_is_found_by_its_words() -> None:
-    vault = Vault()
-    signed = Message("assistant", (ReasoningPart("Hm", "seal"), TextPart("Four.")))
-    vault.keep("me", "up", signed, 0.0)
-    assert again(vault, Message("assistant", (TextPart("Four."),))) == signed
-    other = Message("assistant", (TextPart("Five."),))
+def test_an_answer_that_the_caller_split_gets_its_thoughts_once() -> None:
+    vault = keeping(SIGNED)
+    one, other = assistant(ECHOED.content[1]), assistant(ECHOED.content[2])
+    request = ChatRequest(messages=(HI, one, other))
+    said = vault.restore("me at up", request, 1.0).messages
+    assert said == (HI, assistant(SIGNED.content[0], SIGNED.content[2]), other)
+
+
+def test_a_signed_text_without_calls_is_found_by_its_words_and_what_came_before() -> None:
+    signed = assistant(ReasoningPart("Hm", "seal"), TextPart("Four."))
+    vault = keeping(signed)
+    echo, other = assistant(TextPart("Four.")), assistant(TextPart("Five."))
+    assert again(vault, echo) == signed
     assert again(vault, other) == other
+    system = Message("system", (TextPart("It is noon."),))
+    assert again(vault, echo, before=(system, HI)) == signed  # a clock may stand there
+    assert again(vault, echo, before=(HI, HI)) == echo
 
 
 def test_plain_answers_are_not_kept() -> None:
-    vault = Vault()
-    vault.keep("me", "up", ECHOED, 0.0)
-    assert vault.held == 0
+    assert keeping(ECHOED).held == 0
 
 
 def test_what_is_old_is_forgotten() -> None:
     vault = Vault(age=0.5)
-    vault.keep("me", "up", SIGNED, 0.0)
+    vault.keep("me at up", (HI,), SIGNED, 0.0)
     assert vault.held > 0
     assert again(vault, ECHOED) == ECHOED
     assert vault.held == 0
+
+
+def test_an_answer_of_many_calls_is_held_once() -> None:
+    calls = [call(f"c{n}", seal="s" * 1000) for n in range(100)]
+    vault = keeping(assistant(*calls))
+    assert vault.held < 250_000
+    assert again(vault, assistant(call("c7"))).content == (calls[7],)
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3000)), max_size=40))
 def test_it_never_holds_more_than_it_may(kept: list[tuple[int, int]]) -> None:
     vault = Vault(size=20_000)
     for number, size in kept:
-        call = ToolCallPart(f"c{number}", "f", "{}", {"x": {"seal": "s" * size}})
-        vault.keep("me", "up", Message("assistant", (call,)), 0.0)
+        one = call(f"c{number}", seal="s" * (size + 1))
+        vault.keep("me at up", (HI,), assistant(one), 0.0)
         assert 0 <= vault.held <= 20_000
-        assert again(vault, Message("assistant", (ToolCallPart(call.id, "f", ""),))).content == (
-            call,
-        )
+        assert again(vault, assistant(call(one.id, ""))).content == (one,)

@@ -16,7 +16,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -30,7 +30,7 @@ from penstock.gateway.routes import OLLAMA_VERSION, Route, build, find
 from penstock.gateway.translation import Translation
 from penstock.gateway.vault import Vault
 from penstock.http_provider import HTTPProvider, read_whole
-from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols import Decoder, Encoder, Protocol, json, signatures
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.provider import Provider
 from penstock.transport import read_out
@@ -143,7 +143,7 @@ class Gateway:
         provider, model = await self._resolve(route, model)
         if isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol):
             relayed = protocol.relayed(value, model)
-            if relayed is not None:
+            if relayed is not None and signatures.MARK.encode() not in asked.body:
                 return await self._pass_on(provider, value, relayed, model, stream)
         request = msgspec.structs.replace(
             protocol.decode_request(value), model=model, strict=asked.is_strict
@@ -207,8 +207,9 @@ class Gateway:
 
 
 def _caller(asked: Asked) -> str:
-    """Who asks, as far as credentials tell."""
-    return next((asked.headers[name] for name in _CREDENTIALS if asked.headers.get(name)), "")
+    """Who asks, as far as credentials tell; Google's clients may put a key into the query."""
+    named = next((asked.headers[name] for name in _CREDENTIALS if asked.headers.get(name)), "")
+    return named or "".join(parse_qs(asked.target.partition("?")[2]).get("key", ()))
 
 
 @functools.lru_cache(256)

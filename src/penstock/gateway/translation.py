@@ -14,19 +14,22 @@ from penstock.events import (
     SPOKEN,
     Collector,
     Finish,
+    Reply,
     Start,
     collect_async,
 )
 from penstock.gateway.vault import Vault
 from penstock.http_provider import HTTPProvider
-from penstock.protocols import Encoder, Protocol
+from penstock.protocols import Encoder, Protocol, signatures
 from penstock.provider import Provider
-from penstock.types import ChatRequest
+from penstock.types import ChatRequest, Message
 
 LOSS = "penstock-loss"
 """The header that names what a translation lost; at the end of a stream, a comment of that name."""
 
-_LONGEST = 1024
+_LONGEST, _NAME = 1024, 80
+"""Characters of all names that are told, and of one."""
+
 _UNSAFE = re.compile(r"[^\w.$:-]", re.ASCII)
 
 
@@ -41,15 +44,22 @@ class Translation(Struct):
     lost: tuple[str, ...] = ()
     """What the service was not told, once it answers."""
 
+    said: tuple[Message, ...] = ()
+    """The caller's messages as they came."""
+
     def __post_init__(self) -> None:
-        now = time.monotonic()
-        self.request = self.vault.restore(self.caller, self._service, self.request, now)
+        self.said = self.request.messages
+        restored = self.vault.restore(self._owner, self.request, time.monotonic())
+        self.request = signatures.unwrap(restored)
 
     @property
-    def _service(self) -> str:
-        """Whose opaque data this is: it means nothing to another service or protocol."""
-        spoken = self.provider.protocol.family if isinstance(self.provider, HTTPProvider) else ""
-        return f"{self.provider.name} {spoken}"
+    def _owner(self) -> str:
+        """Whose the opaque data is: a caller's, of a service; it means nothing to another."""
+        spoken = self.provider.protocol.name if isinstance(self.provider, HTTPProvider) else ""
+        return f"{self.caller}\n{self.provider.name}\n{spoken}"
+
+    def _keep(self, reply: Reply) -> None:
+        self.vault.keep(self._owner, self.said, reply.message, time.monotonic())
 
     @property
     def headers(self) -> dict[str, str]:
@@ -60,7 +70,8 @@ class Translation(Struct):
         """The whole answer, as the protocol's JSON values."""
         async with aclosing(self.provider.stream(self.request)) as events:
             reply = await collect_async(events)
-        self.vault.keep(self.caller, self._service, reply.message, time.monotonic())
+        self._keep(reply)
+        reply = signatures.wrap_reply(reply, self.protocol.name)
         self.lost = tuple(sorted({*reply.loss, *self.protocol.answer_loss(reply)}))
         return self.protocol.encode_response(reply)
 
@@ -70,7 +81,7 @@ class Translation(Struct):
         held, speaking, seen = b"", False, Collector()
         async with aclosing(self.provider.stream(self.request)) as events:
             async for event in events:
-                data = encoder.encode(event)
+                data = encoder.encode(signatures.wrap(event, self.protocol.name))
                 seen.add(event)
                 if isinstance(event, Start):
                     self.lost = event.loss
@@ -88,7 +99,7 @@ class Translation(Struct):
     def _told(self, encoder: Encoder, seen: Collector) -> bytes:
         """Keep what is opaque; the comment that names what the caller cannot be told."""
         reply = seen.reply()
-        self.vault.keep(self.caller, self._service, reply.message, time.monotonic())
+        self._keep(reply)
         lost = self.protocol.answer_loss(reply)
         kind = encoder.content_type or self.protocol.stream_type
         if not lost or not kind.startswith("text/event-stream"):
@@ -97,6 +108,7 @@ class Translation(Struct):
 
 
 def _listed(lost: Iterable[str]) -> str:
-    """Names as a header can carry them: a caller's own keys may hold anything."""
-    named = ", ".join(_UNSAFE.sub("_", name) for name in lost)
-    return named if len(named) <= _LONGEST else named[:_LONGEST].rpartition(",")[0] + ", ..."
+    """Names as a header can carry them: a caller's own keys may hold anything, and be many."""
+    names = [_UNSAFE.sub("_", name)[:_NAME] for name in lost]
+    told = [name for n, name in enumerate(names) if sum(map(len, names[: n + 1])) < _LONGEST]
+    return ", ".join(told if len(told) == len(names) else [*told, "..."])

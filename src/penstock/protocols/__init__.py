@@ -103,7 +103,18 @@ class Protocol(ABC):
     def can_ask(self, request: ChatRequest) -> frozenset[str]:
         """The features that ``encode_request`` says of this request, exactly as they are."""
         can = frozenset(loss.ASKED) - self.cannot_ask
-        return can | self.extensions if request.protocol in ("", self.family) else can
+        if request.protocol == self.family:
+            return can | self.extensions
+        if request.protocol:
+            return can
+        # A library's caller speaks to this service, but its history may be another's answers.
+        typed = loss.has_typed_reasoning(request, self.family)
+        return can | (self.extensions if typed else self.extensions - loss.THOUGHTS)
+
+    def one_answer(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
+        """The request for a single answer, which is all that events carry, and what of it that
+        leaves out."""
+        return request, ()
 
     def loss(self, request: ChatRequest) -> tuple[str, ...]:
         """What of ``request`` a service is not told: the features that ``encode_request`` leaves

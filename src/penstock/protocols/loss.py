@@ -84,6 +84,9 @@ ANSWERED: Mapping[str, str] = {
 }
 """What an answer can say beside its text, in words."""
 
+THOUGHTS = frozenset(("reasoning", "reasoning.signature", "reasoning.unsigned"))
+"""What is said back of the model's own reasoning."""
+
 RAW = "raw"
 """A key in a protocol's metadata: the same again in that protocol's own shape, or marks of its
 shape alone. Nothing is lost where it is dropped."""
@@ -105,7 +108,7 @@ _SCALARS = (
 def asked(request: ChatRequest, name: str) -> Iterator[str]:
     """The features of a request, repeats included; what protocols other than ``name`` alone
     understand is named after its place."""
-    yield from (field for field in _SCALARS if getattr(request, field) is not None)
+    yield from (field for field in _SCALARS if _is_wish(field, getattr(request, field)))
     if request.parallel_tool_calls is False:  # that they may is what happens anyway
         yield "parallel_tool_calls"
     own = request.protocol in ("", name)
@@ -123,6 +126,22 @@ def asked(request: ChatRequest, name: str) -> Iterator[str]:
         elif any(not isinstance(part, OpaquePart) for part in message.content):
             yield "system.amid" if begun else "system"
         yield from _message(message, name)
+
+
+def _is_wish(name: str, value: Any) -> bool:
+    """Whether a setting asks for anything: no stops and penalties of 0 are what happens anyway, but
+    a temperature or a seed of 0 are wishes."""
+    return value not in (None, ()) and not (name.endswith("_penalty") and value == 0)
+
+
+def has_typed_reasoning(request: ChatRequest, name: str) -> bool:
+    """Whether the caller itself wrote reasoning in the words of the protocol ``name``."""
+    return any(
+        RAW in (part.metadata or {}).get(name, {})
+        for message in request.messages
+        for part in message.content
+        if isinstance(part, ReasoningPart)
+    )
 
 
 def _choice(choice: str | Mapping[str, Any] | None) -> Iterator[str]:

@@ -5,10 +5,13 @@ from penstock.protocols import openai_responses as wire
 
 
 class OpenAIResponses(HTTPProvider):
-    """OpenAI, asked by its Responses API."""
+    """OpenAI, asked by its Responses API where it is named so."""
 
     url = "https://platform.openai.com"
     base_url = "https://api.openai.com/v1"
     api_key_env = "OPENAI_API_KEY"
     protocol = wire.OpenAIResponses()
     default_model = "gpt-5-mini"
+
+    def is_configured(self) -> bool:
+        return not self._at_home  # at home it is ``openai``

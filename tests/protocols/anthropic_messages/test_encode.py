@@ -20,6 +20,7 @@ from penstock.events import (
     collect,
 )
 from penstock.protocols.anthropic_messages import AnthropicMessages
+from penstock.protocols.functions import as_object
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.types import ChatRequest, Message, TextPart, Usage
 from protocols.reading import outcome_of, read
@@ -126,6 +127,25 @@ INTERLEAVED: tuple[Event, ...] = (
 def test_calls_whose_arguments_come_in_turn_keep_them_apart() -> None:
     assert outline(*INTERLEAVED) == "+0 +1 .1 .0 .1 -0 -1 +2 .0 -2"
     assert read(MESSAGES, stream(*INTERLEAVED)).events == INTERLEAVED
+
+
+def test_many_open_calls_cost_no_more_than_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_again: list[int] = []
+
+    def counted(text: str) -> dict[str, Any] | None:
+        read_again.append(len(text))
+        return as_object(text)
+
+    monkeypatch.setattr("penstock.protocols.anthropic_messages.encode.as_object", counted)
+    piece, count = '{"a":{"b":"' + "x" * 200, 300
+    events: list[Event] = [Start()]
+    for index in range(count):
+        events += [ToolCallStart(index, f"t{index}", "f"), ToolCallDelta(index, piece)]
+        events.append(ToolCallDelta(0, '"}' if index % 2 else '"}x'))
+    ended = [ToolCallDelta(index, '"}}') for index in range(count)]
+    said = outline(*events, *ended, Finish())
+    assert said.count("+") == said.count("-") == count
+    assert sum(read_again) < 3 * count * len(piece)
 
 
 def test_arguments_without_a_call_are_a_call_without_a_name() -> None:

@@ -312,10 +312,19 @@ def test_what_has_no_place_at_anthropic_is_left_out_and_named() -> None:
         ({"reasoning_budget": -1}, (4096, {"type": "adaptive"})),
         ({"reasoning_budget": 9}, (5120, {"type": "enabled", "budget_tokens": 1024})),
         (
-            {"reasoning_budget": 9000, "max_tokens": 2000},
-            (2000, {"type": "enabled", "budget_tokens": 1999}),
+            {"reasoning_budget": 9000, "max_tokens": 5000},
+            (5000, {"type": "enabled", "budget_tokens": 3976}),
         ),
-        ({"reasoning_budget": 9000, "max_tokens": 1000}, (1000, None)),
+        (
+            {"reasoning_budget": 9000, "max_tokens": 2000},
+            (2000, {"type": "enabled", "budget_tokens": 1024}),
+        ),
+        ({"reasoning_budget": 9000, "max_tokens": 1024}, (1024, None)),
+        (
+            {"reasoning_effort": "high", "max_tokens": 5000},
+            (5000, {"type": "enabled", "budget_tokens": 2500}),
+        ),
+        ({"reasoning_effort": "high", "max_tokens": 2000}, (2000, None)),
     ],
 )
 def test_thinking_fits_below_the_limit(said: dict[str, Any], written: Any) -> None:

@@ -388,10 +388,10 @@ def test_parts_are_said_as_blocks(part: Part, block: Any) -> None:
 
 def test_documents_without_names_get_some_that_differ() -> None:
     one, other, again = content(FilePart("AA=="), FilePart("AQ=="), FilePart("AA=="))
-    assert one == again
     assert one["document"]["format"] == "pdf"
     assert one["document"]["name"].startswith("document-")
     assert one["document"]["name"] != other["document"]["name"]
+    assert again["document"]["name"] == one["document"]["name"] + "-2"
 
 
 @pytest.mark.parametrize(
@@ -454,6 +454,7 @@ def test_a_system_message_amid_the_turns_keeps_its_place_only_in_bedrocks_own_wo
 FEATURES: list[tuple[str, dict[str, Any]]] = [
     *[(name, {name: 1}) for name in ("top_k", "seed", "reasoning_budget")],
     *[(name, {name: 0.5}) for name in ("temperature", "top_p")],
+    ("temperature", {"temperature": 1.7}),
     *[(name, {name: 0.5}) for name in ("presence_penalty", "frequency_penalty")],
     ("max_tokens", {"max_tokens": 5}),
     ("stop", {"stop": ("a",)}),
@@ -467,6 +468,10 @@ FEATURES: list[tuple[str, dict[str, Any]]] = [
         "response_format.json_schema",
         {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
     ),
+    (
+        "response_format.json_schema",
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}},
+    ),
 ]
 SAID: list[tuple[str, Part]] = [
     ("image.url", ImagePart("https://a.invalid/b.png")),
@@ -474,6 +479,10 @@ SAID: list[tuple[str, Part]] = [
     ("audio", AudioPart("AA==", "wav")),
     ("file.data", FilePart("AA==", "application/pdf", "a")),
     ("file.id", FilePart(id="f1")),
+    ("file.url", FilePart(url="https://a.invalid/b.pdf")),
+    ("file.data", FilePart("AA==", "video/mp4", "a")),
+    ("image.data", ImagePart("", "AA==", "image/bmp")),
+    ("image.data", ImagePart("", "AA==", "", MARK)),
     ("refusal", RefusalPart("No.")),
     ("reasoning", ReasoningPart("Hm", "s")),
     ("reasoning.signature", ReasoningPart("", "s")),
@@ -484,6 +493,9 @@ SAID: list[tuple[str, Part]] = [
     ("tool_result.image", ToolResultPart("t", (ImagePart("https://a.invalid"),))),
     ("tool_result.file", ToolResultPart("t", (FilePart("AA==", "text/csv", "a"),))),
     ("tool_result.file", ToolResultPart("t", (FilePart(id="f1"),))),
+    ("tool_result.file", ToolResultPart("t", (FilePart(url="https://a.invalid"),))),
+    ("tool_result.file", ToolResultPart("t", (FilePart("AA==", "video/mp4"),))),
+    ("tool_result.image", ToolResultPart("t", (ImagePart("", "AA==", "image/bmp"),))),
     ("tool_result.file", ToolResultPart("t", (AudioPart("AA==", "wav"),))),
     ("cache", ToolResultPart("t", (TextPart("a", MARK),))),
     ("cache", ToolResultPart("t", (TextPart("a"),), MARK)),

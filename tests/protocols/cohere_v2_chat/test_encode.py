@@ -18,7 +18,8 @@ from penstock.events import (
     ToolCallStart,
     collect,
 )
-from penstock.protocols.cohere_v2_chat import CohereChat
+from penstock.protocols.cohere_v2_chat import CohereChat, encode
+from penstock.protocols.functions import as_object
 from penstock.types import CITATIONS, ChatRequest, Metadata, Usage
 from protocols.reading import outcome_of, read
 
@@ -277,3 +278,24 @@ def test_what_a_caller_is_not_told_is_declared() -> None:
     )
     lost = {"model", "reasoning.signature", "refusal", "usage.cache_write"}
     assert set(CHAT.answer_loss(reply)) == lost
+
+
+def test_arguments_that_go_on_are_not_read_again_for_every_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+
+    def reads(text: str) -> Any:
+        read.append(text)
+        return as_object(text)
+
+    monkeypatch.setattr(encode, "as_object", reads)
+    begun: list[Event] = []
+    for number in range(20):
+        begun += [ToolCallStart(number, "t", "f"), ToolCallDelta(number, '{"a": {}')]
+    over: list[Event] = [ToolCallDelta(number, "}") for number in range(20)]
+    said = outline(*begun, *over, ToolCallStart(20, "t", "f"), Finish())
+    assert said.endswith(
+        " ".join(f"tool-call{n}-" for n in range(20)) + " tool-call20+ tool-call20-"
+    )
+    assert len(read) == 19 + 20

@@ -124,7 +124,8 @@ def test_a_question_is_read_into_our_own_words() -> None:
     )
     image = ImagePart("", "AA==", "image/png", {NAME: {"image_url": {"detail": "low"}}})
     plan = ReasoningPart("I will.", metadata={NAME: {"raw": {"tool_plan": True}}})
-    document = TextPart('{"город":"Москва"}', {NAME: {"raw": {"document": DOCUMENT}}})
+    about = {"raw": {"document": DOCUMENT}, "document": {"id": "1"}}
+    document = TextPart('{"город":"Москва"}', {NAME: about})
     call = ToolCallPart("c", "f", '{"a": 1}')
     assert request.messages == (
         Message("user", (TextPart("a"), image)),
@@ -261,7 +262,49 @@ def test_how_hard_to_think_is_said_as_well_as_it_can_be(
     ],
 )
 def test_a_choice_of_tools_is_said_as_well_as_it_can_be(choice: Any, said: str | None) -> None:
-    assert wire(HELLO, tool_choice=choice).get("tool_choice") == said
+    assert wire(HELLO, tool_choice=choice, tools=(Tool("f"),)).get("tool_choice") == said
+
+
+@pytest.mark.parametrize("choice", ["none", "required", {"name": "f"}])
+def test_a_choice_of_tools_that_are_not_there_is_not_said(choice: Any) -> None:
+    web = Tool("web", metadata={"openai_responses": {"tool": {"type": "web"}}})
+    for tools in ((), (web,)):
+        assert "tool_choice" not in wire(HELLO, tool_choice=choice, tools=tools)
+        request = ChatRequest(tools=tools, tool_choice=choice, protocol="openai_responses")
+        lost = [name for name in CHAT.loss(request) if name.startswith("tool_choice")]
+        assert lost == [f"tool_choice.{choice if isinstance(choice, str) else 'name'}"]
+    there = ChatRequest(tools=(Tool("f"),), tool_choice="required")
+    assert CHAT.loss(there) == ()
+
+
+def test_what_a_documents_name_and_title_say_is_lost_elsewhere() -> None:
+    titled = {"type": "document", "document": {"data": "a", "id": "1", "title": "T"}}
+    request = CHAT.decode_request(asks(USER, assistant(tool_calls=[CALL]), answered([titled])))
+    assert OpenAIChat().loss(request) == ("text.document",)
+    bare = {"type": "document", "document": {"data": "a"}}
+    request = CHAT.decode_request(asks(USER, assistant(tool_calls=[CALL]), answered([bare])))
+    assert OpenAIChat().loss(request) == ()
+
+
+def test_an_image_that_is_nowhere_is_not_said() -> None:
+    for url in ("data:image/svg+xml,<svg/>", "DATA:image/png;base64,AA==", ""):
+        asked = Message("user", (TextPart("Hi"), ImagePart(url)))
+        assert wire(asked)["messages"] == [USER]
+        assert CHAT.loss(ChatRequest(messages=(asked,))) == ("image.url",)
+    own = {"type": "image_url", "image_url": {"url": "data:image/svg+xml,<svg/>"}}
+    body = asks({"role": "user", "content": [own]})
+    assert again(body) == body
+    assert CHAT.loss(CHAT.decode_request(body)) == ()
+
+
+def test_types_of_images_are_called_by_their_names() -> None:
+    for said, meant in (
+        ("image/jpg", "image/jpeg"),
+        ("image/webp;charset=x", "image/webp"),
+        ("", "image/png"),
+    ):
+        (message,) = wire(Message("user", (ImagePart("", "AA==", said),)))["messages"]
+        assert message["content"][0]["image_url"]["url"] == f"data:{meant};base64,AA=="
 
 
 EVERY_WISH = ChatRequest(
@@ -269,6 +312,7 @@ EVERY_WISH = ChatRequest(
     messages=(
         Message("system", (TextPart("Be brief.", {"cache": {"type": "ephemeral"}}),)),
         Message("user", (AudioPart("AA==", "wav"), FilePart("AA=="), FilePart(id="f"))),
+        Message("user", (FilePart(url="https://a.example"), TextPart("Hi"))),
         Message("user", (OpaquePart("openai_chat", {"type": "video"}), TextPart("Hi"))),
         Message("assistant", (ReasoningPart("Hm", "signed"), RefusalPart("No."))),
         Message("assistant", (ReasoningPart("", "signed"), ToolCallPart("c", "f", "{}"))),
@@ -297,6 +341,7 @@ def test_what_is_left_out_is_declared() -> None:
         "extra.user",
         "file.data",
         "file.id",
+        "file.url",
         "openai_chat.video",
         "parallel_tool_calls",
         "reasoning.signature",
@@ -315,6 +360,7 @@ def test_what_is_left_out_is_declared() -> None:
         "messages": [
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": ""},
+            USER,
             USER,
             assistant(content=[thinking, {"type": "text", "text": "No."}]),
             assistant(tool_calls=[{**CALL, "function": {"name": "f", "arguments": "{}"}}]),

@@ -21,7 +21,8 @@ from penstock.events import (
     collect,
 )
 from penstock.protocols import call_ids
-from penstock.protocols.gemini_generate import GeminiGenerate
+from penstock.protocols.functions import as_object
+from penstock.protocols.gemini_generate import GeminiGenerate, encode
 from penstock.types import CITATIONS, ChatRequest, TextPart, ToolCallPart, Usage
 from protocols.reading import Outcome, outcome_of, read
 
@@ -427,3 +428,19 @@ def test_a_refusal_is_said_as_text_and_counts_as_lost() -> None:
     reply = collect(events)
     assert read(GEMINI, stream(*events)).reply.message.content == (TextPart("No."),)
     assert GEMINI.answer_loss(reply) == ("refusal", "usage.cache_write")
+
+
+def test_arguments_that_go_on_are_not_read_again_for_every_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+
+    def reads(text: str) -> Any:
+        read.append(text)
+        return as_object(text)
+
+    monkeypatch.setattr(encode, "as_object", reads)
+    words = [TextDelta("x", 1)] * 50
+    begun: list[Event] = [ToolCallStart(0, "t", "f"), ToolCallDelta(0, '{"a": {"b": 1}')]
+    assert len(frames(*begun, *words, ToolCallDelta(0, "}"), ToolCallDelta(0, "\n"), *words)) == 101
+    assert read == ['{"a": {"b": 1}', '{"a": {"b": 1}}\n']

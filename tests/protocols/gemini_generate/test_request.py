@@ -340,7 +340,19 @@ MEDIA: list[tuple[dict[str, Any], Part]] = [
         {"fileData": {"mimeType": "application/pdf", "fileUri": "files/x"}},
         FilePart("", "application/pdf", "", "files/x"),
     ),
-    ({"fileData": {"fileUri": "https://youtu.be/x"}}, FilePart(id="https://youtu.be/x")),
+    (
+        {"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b.png"}},
+        FilePart("", "image/png", "", "gs://a/b.png"),
+    ),
+    (
+        {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/x"}},
+        FilePart(id="https://generativelanguage.googleapis.com/v1beta/files/x"),
+    ),
+    ({"fileData": {"fileUri": "https://youtu.be/x"}}, FilePart(url="https://youtu.be/x")),
+    (
+        {"fileData": {"mimeType": "application/pdf", "fileUri": "https://a/b"}},
+        FilePart("", "application/pdf", url="https://a/b"),
+    ),
 ]
 
 
@@ -366,6 +378,9 @@ def test_a_files_name_is_said_where_its_caller_said_it() -> None:
 
 
 def test_the_type_of_what_lies_elsewhere_is_told_by_its_address() -> None:
+    assert said(FilePart(url="https://a/b.pdf")) == [
+        {"fileData": {"mimeType": "application/pdf", "fileUri": "https://a/b.pdf"}}
+    ]
     assert said(ImagePart("https://a/b.JPG?c=.d"), ImagePart("https://a/b")) == [
         {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://a/b.JPG?c=.d"}},
         {"fileData": {"fileUri": "https://a/b"}},
@@ -465,18 +480,141 @@ def test_an_openai_chat_question_is_said_in_geminis_words() -> None:
         ("gemini-2.5-pro", {"reasoning_effort": "none"}, {"thinkingBudget": 0}),
         ("gemini-3-pro", {"reasoning_effort": "none"}, {"thinkingBudget": 0}),
         ("gemini-3-pro", {"reasoning_budget": 9}, {"thinkingBudget": 9}),
+        ("gemini-3-pro", {"reasoning_budget": -1}, {"thinkingBudget": -1}),
         ("m", {"reasoning_effort": "low", "reasoning_budget": 9}, {"thinkingBudget": 9}),
+        ("m", {"reasoning_effort": "low", "reasoning_budget": -1}, {"thinkingLevel": "LOW"}),
+        ("m", {"reasoning_effort": "max", "reasoning_budget": -1}, {"thinkingLevel": "HIGH"}),
+        (
+            "gemini-2.5-pro",
+            {"reasoning_effort": "medium", "reasoning_budget": -1},
+            {"thinkingBudget": 8_192},
+        ),
+        ("m", {"reasoning_effort": "odd"}, {}),
+        ("gemini-2.5-pro", {"reasoning_effort": "odd"}, {}),
     ],
 )
 def test_how_hard_to_think_is_said_as_the_model_takes_it(
     model: str, asked: dict[str, Any], config: dict[str, Any]
 ) -> None:
-    shown = {} if config.get("thinkingBudget") == 0 else {"includeThoughts": True}
+    if config and config.get("thinkingBudget") != 0:
+        config = {**config, "includeThoughts": True}
     body = wire(HELLO, model=model, **asked)
-    assert body["generationConfig"] == {"thinkingConfig": {**config, **shown}}
+    assert body.get("generationConfig", {}) == ({"thinkingConfig": config} if config else {})
     lost = GEMINI.loss(ChatRequest(model=model, messages=(HELLO,), **asked))
-    approximate = "2" in model and "reasoning_effort" in asked
-    assert lost == (("reasoning_effort",) if approximate else ())
+    effort = asked.get("reasoning_effort")
+    exact = ("thinkingLevel", effort) in [(key, str(v).lower()) for key, v in config.items()]
+    exact |= effort == "none" and "2" not in model
+    assert lost == (() if exact or effort is None else ("reasoning_effort",))
+
+
+def test_geminis_own_word_for_how_hard_to_think_goes_out_as_it_came() -> None:
+    config = {"thinkingConfig": {"thinkingLevel": "ULTRA"}}
+    assert anew(decode(generationConfig=config))["generationConfig"] == config
+    assert GEMINI.loss(decode(generationConfig=config)) == ()
+
+
+def test_types_of_data_are_called_by_their_names() -> None:
+    parts = (
+        ImagePart("", "AA==", "image/jpg"),
+        ImagePart("", "AA==", "image/png;charset=x"),
+        ImagePart("", "AA=="),
+        FilePart("AA==", "text/plain; charset=utf-8"),
+        FilePart("AA=="),
+    )
+    assert [part["inlineData"]["mimeType"] for part in said(*parts)] == [
+        "image/jpeg", "image/png", "image/png", "text/plain", "application/pdf",
+    ]  # fmt: skip
+
+
+def loses(protocol: str, *parts: Part, role: Any = "user") -> tuple[list[Any], tuple[str, ...]]:
+    """What is said of the parts after a greeting, and what is lost."""
+    request = ChatRequest(messages=(HELLO, Message(role, parts)), protocol=protocol)
+    contents = GEMINI.encode_request(request)["contents"][1:]
+    return [part for turn in contents for part in turn["parts"]], GEMINI.loss(request)
+
+
+@pytest.mark.parametrize(
+    ("part", "feature"),
+    [
+        (ImagePart("data:image/svg+xml,<svg/>"), "image.url"),
+        (ImagePart("DATA:image/png;base64,AA=="), "image.url"),
+        (ImagePart(), "image.url"),
+        (FilePart(url="data:text/plain,a"), "file.url"),
+        (FilePart(), "file.id"),
+    ],
+)
+def test_an_address_that_is_none_is_not_said(part: Part, feature: str) -> None:
+    for protocol in ("", "openai_chat"):
+        assert loses(protocol, part) == ([], (feature,))
+        assert loses(protocol, part, TextPart("a")) == ([{"text": "a"}], (feature,))
+
+
+def test_what_was_uploaded_to_another_service_is_not_said() -> None:
+    uploaded = FilePart(id="file-abc")
+    assert loses("openai_chat", uploaded) == ([], ("file.id",))
+    assert loses("", uploaded) == ([{"fileData": {"fileUri": "file-abc"}}], ())
+    assert loses(NAME, uploaded) == ([{"fileData": {"fileUri": "file-abc"}}], ())
+
+
+def test_a_tools_answer_shows_data_alone_and_nothing_that_lies_elsewhere() -> None:
+    inline = ImagePart("", "AA==", "image/png")
+    elsewhere = (ImagePart("https://a/b.png"), FilePart(url="https://a/b.pdf"), FilePart(id="f"))
+    (part,), lost = loses("", ToolResultPart("i", (inline, *elsewhere)), role="tool")
+    assert part["functionResponse"]["parts"] == [
+        {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
+    ]
+    assert lost == ("tool_result.file", "tool_result.image")
+    assert loses("", ToolResultPart("i", (inline,)), role="tool")[1] == ()
+    own = {"name": "f", "response": {}, "parts": [{"fileData": {"fileUri": "gs://a"}}]}
+    request = decode(contents=[USER, {"role": "user", "parts": [{"functionResponse": own}]}])
+    assert anew(request)["contents"][1]["parts"] == [{"functionResponse": own}]
+    assert GEMINI.loss(request) == ()
+
+
+@pytest.mark.parametrize(
+    ("choice", "feature"),
+    [
+        ("none", ["tool_choice.none"]),
+        ("required", ["tool_choice.required"]),
+        ({"name": "f"}, ["tool_choice.name"]),
+        ("auto", []),
+    ],
+)
+def test_a_choice_among_functions_that_are_not_there_is_not_said(
+    choice: Any, feature: list[str]
+) -> None:
+    web = Tool("web", metadata={"openai_responses": {"tool": {"type": "web"}}})
+    google = Tool("googleSearch", metadata={NAME: {"tool": {"googleSearch": {}}}})
+    for tools in ((), (web,), (google,)):
+        request = ChatRequest(messages=(HELLO,), tools=tools, tool_choice=choice)
+        assert "toolConfig" not in GEMINI.encode_request(request)
+        assert [f for f in GEMINI.loss(request) if f.startswith("tool_choice")] == feature
+    there = ChatRequest(messages=(HELLO,), tools=(Tool("f"),), tool_choice=choice)
+    assert "toolConfig" in GEMINI.encode_request(there)
+    assert GEMINI.loss(there) == ()
+    other = replace(there, tool_choice={"name": "web"})
+    assert "toolConfig" not in GEMINI.encode_request(other)
+    assert GEMINI.loss(other) == ("tool_choice.name",)
+
+
+def test_of_several_answers_one_is_asked() -> None:
+    config = {"candidateCount": 3, "topK": 5}
+    one, lost = GEMINI.one_answer(decode(generationConfig=config, safetySettings=[]))
+    assert lost == ("extra.candidateCount",)
+    assert GEMINI.encode_request(one) == {
+        "contents": [USER],
+        "generationConfig": {"topK": 5},
+        "safetySettings": [],
+    }
+    for request in (
+        decode(generationConfig={"candidateCount": 1}),
+        ChatRequest(protocol="other", extra={"generationConfig": config}),
+        ChatRequest(extra={"generationConfig": 5}),
+        ChatRequest(),
+    ):
+        assert GEMINI.one_answer(request) == (request, ())
+    library = ChatRequest(messages=(HELLO,), extra={"generationConfig": {"candidateCount": 2}})
+    assert GEMINI.encode_request(GEMINI.one_answer(library)[0]) == {"contents": [USER]}
 
 
 def test_an_anthropic_question_is_said_in_geminis_words() -> None:
@@ -518,16 +656,31 @@ def test_an_anthropic_question_is_said_in_geminis_words() -> None:
     ]
 
 
-def test_what_is_empty_is_left_out_but_a_turn_of_no_words_is_one() -> None:
+def test_what_is_empty_is_left_out() -> None:
     silent = Message("assistant", (ReasoningPart(""), RefusalPart("")))
     blank, spoken = Message("user", (TextPart(""),)), Message("user", (TextPart(""), TextPart("a")))
     assert wire(HELLO, silent, blank, spoken, Message("system", (TextPart(""),))) == {
         "contents": [
             USER,
-            {"role": "user", "parts": [{"text": ""}]},
             {"role": "user", "parts": [{"text": "a"}]},
         ]
     }
+    own = [USER, {"role": "model", "parts": [{"text": ""}]}, USER]
+    assert anew(decode(contents=own))["contents"] == own
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message("system", (TextPart("Be brief."),)),
+        Message("user", (TextPart(""),)),
+        Message("user", (ImagePart("data:,"),)),
+    ],
+)
+def test_a_question_of_nothing_is_refused(message: Message) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        wire(message)
+    assert raised.value.param == "messages"
 
 
 def test_the_models_turns_in_a_row_become_one() -> None:

@@ -20,7 +20,8 @@ from penstock.events import (
     collect,
 )
 from penstock.protocols import call_ids
-from penstock.protocols.ollama_chat import OllamaChat, OllamaGenerate
+from penstock.protocols.functions import as_object
+from penstock.protocols.ollama_chat import OllamaChat, OllamaGenerate, encode
 from penstock.types import ChatRequest, Usage
 from protocols.reading import outcome_of, read
 
@@ -214,3 +215,19 @@ def test_what_a_caller_is_not_told_is_declared() -> None:
     lost |= {"usage.cached_input", "usage.cache_write", "usage.reasoning"}
     assert set(CHAT.answer_loss(reply)) == lost
     assert set(GENERATE.answer_loss(reply)) == lost | {"tool_calls"}
+
+
+def test_arguments_that_go_on_are_not_read_again_for_every_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+
+    def reads(text: str) -> Any:
+        read.append(text)
+        return as_object(text)
+
+    monkeypatch.setattr(encode, "as_object", reads)
+    words = [TextDelta("x", 1)] * 50
+    begun: list[Event] = [ToolCallStart(0, "t", "f"), ToolCallDelta(0, '{"a": {"b": 1}')]
+    assert len(lines(*begun, *words, ToolCallDelta(0, "}"), ToolCallDelta(0, "\n"), *words)) == 101
+    assert read == ['{"a": {"b": 1}', '{"a": {"b": 1}}\n']

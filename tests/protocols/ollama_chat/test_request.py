@@ -271,7 +271,13 @@ def test_an_openai_chat_question_is_said_in_ollamas_words() -> None:
     [
         ({}, None),
         ({"reasoning_effort": "none"}, False),
-        ({"reasoning_effort": "xhigh"}, "xhigh"),
+        ({"reasoning_effort": "medium"}, "medium"),
+        ({"reasoning_effort": "minimal"}, "low"),
+        ({"reasoning_effort": "xhigh"}, "high"),
+        ({"reasoning_effort": "max"}, "high"),
+        ({"reasoning_effort": "odd"}, None),
+        ({"reasoning_effort": "odd", "reasoning_budget": 9}, True),
+        ({"reasoning_effort": "high", "reasoning_budget": -1}, "high"),
         ({"reasoning_budget": 1024}, True),
         ({"reasoning_budget": 0}, False),
         ({"reasoning_effort": "low", "reasoning_budget": 9}, "low"),
@@ -279,6 +285,17 @@ def test_an_openai_chat_question_is_said_in_ollamas_words() -> None:
 )
 def test_how_hard_to_think_is_said_as_well_as_it_can_be(said: dict[str, Any], think: Any) -> None:
     assert wire(HELLO, **said).get("think") == think
+    effort = said.get("reasoning_effort")
+    exact = effort in (None, "none", think)
+    for chat in (CHAT, GENERATE):
+        lost = chat.loss(ChatRequest(messages=(HELLO,), protocol="openai_chat", **said))
+        assert ("reasoning_effort" not in lost) is exact
+
+
+def test_ollamas_own_word_for_how_hard_to_think_goes_out_as_it_came() -> None:
+    request = CHAT.decode_request(asks(think="max"))
+    assert CHAT.encode_request(request)["think"] == "max"
+    assert CHAT.loss(request) == ()
 
 
 EVERY_WISH = ChatRequest(
@@ -287,6 +304,7 @@ EVERY_WISH = ChatRequest(
         Message("system", (TextPart("Be brief.", {"cache": {"type": "ephemeral"}}),)),
         Message("user", (ImagePart("https://a.example"), ImagePart("", PNG), TextPart("Hi"))),
         Message("user", (AudioPart("AA==", "wav"), FilePart("AA=="), FilePart(id="f"))),
+        Message("user", (FilePart(url="https://a.example"),)),
         Message("user", (OpaquePart("openai_chat", {"type": "video"}),)),
         Message("assistant", (ReasoningPart("Hm", "signed"), RefusalPart("No."))),
         Message("assistant", (ToolCallPart("c", "f", "{}"),)),
@@ -318,6 +336,7 @@ def test_what_is_left_out_is_declared() -> None:
         "extra.user",
         "file.data",
         "file.id",
+        "file.url",
         "image.url",
         "openai_chat.video",
         "parallel_tool_calls",
@@ -336,6 +355,7 @@ def test_what_is_left_out_is_declared() -> None:
         "messages": [
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "Hi", "images": [PNG]},
+            {"role": "user", "content": ""},
             {"role": "user", "content": ""},
             {"role": "user", "content": ""},
             {"role": "assistant", "content": "No.", "thinking": "Hm"},

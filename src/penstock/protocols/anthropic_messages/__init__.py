@@ -20,7 +20,7 @@ from penstock.protocols.anthropic_messages.encode import MessageEncoder, encode_
 from penstock.protocols.anthropic_messages.failure import decode_failure, encode_failure
 from penstock.protocols.anthropic_messages.request_decode import decode_request
 from penstock.protocols.anthropic_messages.request_encode import encode_request
-from penstock.protocols.anthropic_messages.wishes import lost_thinking
+from penstock.protocols.anthropic_messages.unsaid import told
 from penstock.types import ChatRequest, ModelInfo
 
 VERSION = "2023-06-01"
@@ -51,8 +51,7 @@ class AnthropicMessages(Protocol):
 
     def can_ask(self, request: ChatRequest) -> frozenset[str]:
         thinking = frozenset(("reasoning_effort", "reasoning_budget"))
-        can = super().can_ask(request) | thinking
-        return can if request.protocol == NAME else can - lost_thinking(request)
+        return (super().can_ask(request) | thinking) - told(request)[1]
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         return encode_request(request)

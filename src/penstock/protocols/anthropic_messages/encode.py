@@ -22,7 +22,7 @@ from penstock.protocols.anthropic_messages.citations import NAME, citations_of
 from penstock.protocols.anthropic_messages.failure import encode_failure
 from penstock.protocols.anthropic_messages.request_encode import encode_blocks
 from penstock.protocols.anthropic_messages.usage import encode_usage
-from penstock.protocols.functions import arguments_of
+from penstock.protocols.functions import arguments_of, as_object
 from penstock.protocols.loss import RAW
 from penstock.protocols.sse import encode_event
 from penstock.types import ChatRequest, Metadata, Part, TextPart
@@ -39,26 +39,30 @@ _BESIDE = ("context_management",)
 
 class _Call:
     """A tool call under way, and its arguments so far; ``is_object`` once they begin as an object
-    does, which callers must be able to read."""
+    does, which callers must be able to read, ``is_free_text`` once they begin otherwise."""
 
-    __slots__ = ("arguments", "is_object", "number")
+    __slots__ = ("_read", "_size", "arguments", "is_free_text", "is_object", "number")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.arguments: list[str] = []
         self.is_object = False
+        self.is_free_text = False
+        self._size = 0
+        self._read = 0
 
     def take(self, fragment: str) -> str:
         """What of the arguments can be said now."""
         self.arguments.append(fragment)
+        self._size += len(fragment)
         if self.is_object:
             return fragment
-        so_far = "".join(self.arguments)
-        self.is_object = so_far.lstrip().startswith("{")
-        return so_far if self.is_object else ""
-
-    def is_free_text(self) -> bool:
-        return not self.is_object and bool("".join(self.arguments).strip())
+        begun = "" if self.is_free_text else fragment.lstrip()
+        if not begun:
+            return ""
+        self.is_object = begun.startswith("{")
+        self.is_free_text = not self.is_object
+        return "".join(self.arguments) if self.is_object else ""
 
     def rest(self) -> str:
         """Arguments that are no object (another protocol's free text), as one that holds them."""
@@ -67,11 +71,14 @@ class _Call:
         return json.encode(said).decode() if said else ""
 
     def is_over(self) -> bool:
-        try:
-            json.loads("".join(self.arguments).encode())
-        except (*json.UNREADABLE, UnicodeEncodeError):
+        """Whether the arguments are a whole object. They are read when they may end, and again
+        only once they are twice as long, so that all readings cost no more than the last."""
+        if not self.is_object or not self.arguments[-1].rstrip().endswith("}"):
             return False
-        return True
+        if self._size < 2 * self._read:
+            return False
+        self._read = self._size
+        return as_object("".join(self.arguments)) is not None
 
 
 class MessageEncoder(Encoder):
@@ -89,6 +96,8 @@ class MessageEncoder(Encoder):
         keeps the last piece alone."""
         self._calls: dict[int, _Call] = {}
         self._open_calls: dict[int, _Call] = {}
+        self._went_on: set[int] = set()
+        """The calls that went on since another began."""
 
     def encode(self, event: Event) -> bytes:
         match event:
@@ -188,7 +197,9 @@ class MessageEncoder(Encoder):
         return _event("content_block_delta", index=number, delta=delta)
 
     def _call(self, start: ToolCallStart) -> bytes:
-        over = [index for index, call in self._open_calls.items() if call.is_over()]
+        went_on = sorted(self._went_on & self._open_calls.keys())
+        self._went_on.clear()
+        over = [index for index in went_on if self._open_calls[index].is_over()]
         data = self._begin(Start()) + (self._close_all() if self._open else b"")
         data += b"".join(self._close_call(self._open_calls.pop(index)) for index in over)
         self._calls[start.index] = self._open_calls[start.index] = _Call(self._next)
@@ -199,6 +210,7 @@ class MessageEncoder(Encoder):
         data = b"" if index in self._calls else self._call(ToolCallStart(index, "", ""))
         if not fragment:
             return data
+        self._went_on.add(index)
         return data + self._said(self._calls[index], self._calls[index].take(fragment))
 
     def _said(self, call: _Call, text: str) -> bytes:
@@ -214,10 +226,8 @@ class MessageEncoder(Encoder):
 
     def _close_all(self, at_end: bool = False) -> bytes:
         """Close what is open; arguments that are no object may go on until the end."""
-        data = b""
-        for index, call in list(self._open_calls.items()):
-            if at_end or not call.is_free_text():
-                data += self._close_call(self._open_calls.pop(index))
+        over = [i for i, call in self._open_calls.items() if at_end or not call.is_free_text]
+        data = b"".join(self._close_call(self._open_calls.pop(index)) for index in over)
         if self._open is not None:
             if self._signature:
                 said = {"type": "signature_delta", "signature": self._signature}

@@ -5,14 +5,13 @@ Adjacent messages of one role become one turn, as the service itself would have 
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from penstock.errors import InvalidRequest
 from penstock.protocols.anthropic_messages.citations import NAME
 from penstock.protocols.anthropic_messages.request_decode import IN_PLACE
+from penstock.protocols.anthropic_messages.unsaid import text_of, told
 from penstock.protocols.anthropic_messages.wishes import encode_wishes
 from penstock.protocols.functions import arguments_of, known_to
 from penstock.protocols.kept import kept_for
@@ -40,10 +39,12 @@ _CHOICES_BACK = {"auto": "auto", "required": "any", "none": "none"}
 
 def encode_request(request: ChatRequest) -> dict[str, Any]:
     """The JSON body that asks it, as far as Anthropic can be told."""
-    body: dict[str, Any] = {
-        "model": request.model,
-        "messages": _encode_messages(m for m in request.messages if not _stands_before(m)),
-    }
+    request, _ = told(request)
+    messages = [m for m in request.messages if not _stands_before(m) and _is_turn(m, request)]
+    if not messages:
+        message = "messages holds nothing that Anthropic can be told: send a user's words"
+        raise InvalidRequest(message, param="messages")
+    body: dict[str, Any] = {"model": request.model, "messages": _encode_messages(messages)}
     before = [part for m in request.messages if _stands_before(m) for part in m.content]
     if system := _encode_content(before):
         body["system"] = system
@@ -65,6 +66,13 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
 def _stands_before(message: Message) -> bool:
     is_system = message.role in ("system", "developer")
     return is_system and IN_PLACE not in kept_for(NAME, message.metadata).get(RAW, {})
+
+
+def _is_turn(message: Message, request: ChatRequest) -> bool:
+    """Anthropic refuses turns that say nothing; its own callers may mean an empty one to be
+    filled."""
+    is_meant = request.protocol == NAME and not message.content
+    return is_meant or any(map(_is_worth_saying, message.content))
 
 
 def _encode_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -126,12 +134,12 @@ def _encode_part(part: Part) -> dict[str, Any]:
         case ReasoningPart(text, signature):
             return {"type": "thinking", "thinking": text, "signature": signature, **kept}
         case ToolCallPart(id, name, arguments):
-            said = arguments_of(arguments)
-            return {"type": "tool_use", "id": id, "name": name, "input": said, **kept}
+            input = arguments_of(arguments)
+            return {"type": "tool_use", "id": id, "name": name, "input": input, **kept}
         case ToolResultPart(id, content):
             value: dict[str, Any] = {"type": "tool_result", "tool_use_id": id}
-            if content:
-                value["content"] = _encode_content(content)
+            if said := _encode_content(content):
+                value["content"] = said
             return value | ({"is_error": True} if part.is_error else {}) | kept
         case ImagePart(url, data, media_type):
             source = _base64(data, media_type) if data else {"type": "url", "url": url}
@@ -148,10 +156,9 @@ def _encode_part(part: Part) -> dict[str, Any]:
 
 def _source(part: FilePart) -> dict[str, Any]:
     """Where a document is; Anthropic takes plain text as text."""
-    if part.data and part.media_type == "text/plain":
-        with suppress(ValueError):
-            text = b64decode(part.data, validate=True).decode()
-            return {"type": "text", "media_type": "text/plain", "data": text}
+    is_text = part.data and part.media_type == "text/plain"
+    if is_text and (text := text_of(part.data)) is not None:
+        return {"type": "text", "media_type": "text/plain", "data": text}
     if part.data:
         return _base64(part.data, part.media_type or "application/pdf")
     return {"type": "url", "url": part.url} if part.url else {"type": "file", "file_id": part.id}
@@ -173,26 +180,28 @@ def _encode_tool(tool: Tool) -> dict[str, Any]:
 
 
 def _encode_choice(request: ChatRequest, has_tools: bool) -> dict[str, Any] | None:
-    choice, parallel = request.tool_choice, request.parallel_tool_calls
-    if choice is None and (parallel is not False or not has_tools):
+    chosen, parallel = _chosen(request), request.parallel_tool_calls
+    if chosen is None and parallel is False:
+        chosen = {"type": "auto"}
+    speaks_of_tools = has_tools or request.protocol == NAME
+    if chosen is None or not (speaks_of_tools or chosen is request.tool_choice):
         return None
-    match choice:
-        case None:
-            value: dict[str, Any] = {"type": "auto"}
-        case str():
+    if parallel is None or not speaks_of_tools or chosen.get("type") == "none":
+        return dict(chosen)
+    return {**chosen, "disable_parallel_tool_use": not parallel}
+
+
+def _chosen(request: ChatRequest) -> Mapping[str, Any] | None:
+    match request.tool_choice:
+        case str(choice):
             if choice not in _CHOICES_BACK:
                 message = f"tool_choice is {choice!r}: use auto, none, required or a name"
                 raise InvalidRequest(message, param="tool_choice")
-            value = {"type": _CHOICES_BACK[choice]}
-        case {"name": name} if len(choice) == 1:
-            value = {"type": "tool", "name": name}
-        case _ if request.protocol in ("", NAME):
-            value = dict(choice)
-        case _:
-            return None
-    if parallel is not None and value.get("type") != "none":
-        value["disable_parallel_tool_use"] = not parallel
-    return value
+            return {"type": _CHOICES_BACK[choice]}
+        case {"name": name, **more} if not more:
+            return {"type": "tool", "name": name}
+        case choice:
+            return choice if request.protocol in ("", NAME) else None
 
 
 def _beside(metadata: Metadata | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from penstock.protocols.bedrock_converse.request import (
     encode_request,
     lost_within,
 )
+from penstock.protocols.bedrock_converse.unsaid import told
 from penstock.types import ChatRequest
 
 _PLACE = re.compile(r"/model/(.+)/converse(-stream)?(?:\?|$)", re.DOTALL)
@@ -45,6 +46,7 @@ class BedrockConverse(Protocol):
             "parallel_tool_calls",
             "image.url",
             "file.id",
+            "file.url",
             "refusal",
             "response_format.json_object",
             "reasoning_effort",
@@ -72,7 +74,7 @@ class BedrockConverse(Protocol):
 
     def can_ask(self, request: ChatRequest) -> frozenset[str]:
         # Few models allow a system turn amid the others; whoever speaks Converse knows which.
-        can = super().can_ask(request)
+        can = super().can_ask(request) - told(request)[1]
         return can | {"system.amid"} if request.protocol == NAME else can
 
     def loss(self, request: ChatRequest) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ _DOCUMENTS = {
     "md": "text/markdown",
 }
 _FORMATS = {media_type: format for format, media_type in _DOCUMENTS.items()}
+_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9\s\-()\[\]]|(?<=\s)\s")
 """What a document's name may not hold; Bedrock refuses it."""
 
@@ -318,12 +319,12 @@ def _encode_media(
 ) -> dict[str, Any] | None:
     match part:
         case ImagePart(_, data, media_type) if data:
-            form = media_type.rpartition("/")[2].replace("jpg", "jpeg")
+            form = media_type.rpartition("/")[2]
             return {"image": {"format": form, "source": {"bytes": data}, **kept}}
         case AudioPart(data, form):
             return {"audio": {"format": form, "source": {"bytes": data}, **kept}}
         case FilePart(data, media_type, name) if data:
-            form = _FORMATS.get(media_type or "application/pdf") or _format_of(media_type)
+            form = _FORMATS.get(media_type) or media_type.rpartition("/")[2]
             source = {"text": _text_of(data)} if raw.get("is_text") else {"bytes": data}
             named = {"format": form, "name": raw.get("name") or _document_name(name, data)}
             return {"document": {**named, "source": source, **kept}}
@@ -354,12 +355,27 @@ def is_inner(part: Part) -> bool:
             return not isinstance(part, AudioPart)
 
 
-def _format_of(media_type: str) -> str:
-    return "txt" if media_type.startswith("text/") else media_type.rpartition("/")[2]
+def image_type(media_type: str) -> str | None:
+    """The kind of an image by its right name; ``None`` where Bedrock takes none of it."""
+    media_type = _plain(media_type).replace("jpg", "jpeg")
+    return media_type if media_type in _IMAGES else None
+
+
+def document_type(media_type: str) -> str | None:
+    """The kind of a document by its right name; ``None`` where Bedrock takes none of it."""
+    media_type = _plain(media_type) or "application/pdf"
+    if media_type in _FORMATS:
+        return media_type
+    return "text/plain" if media_type.startswith("text/") else None
+
+
+def _plain(media_type: str) -> str:
+    """A media type without its parameters."""
+    return media_type.partition(";")[0].strip().lower()
 
 
 def _document_name(name: str, data: str) -> str:
-    """Bedrock wants a name, of its few characters, and no two documents of one name."""
+    """Bedrock wants a name, of its few characters."""
     if not name:
         return (
             "document-" + hashlib.blake2b(data.encode(errors="replace"), digest_size=4).hexdigest()

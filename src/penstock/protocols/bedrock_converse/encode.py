@@ -24,6 +24,7 @@ from penstock.protocols.bedrock_converse.failure import encode_exception
 from penstock.protocols.bedrock_converse.frames import encode_event
 from penstock.protocols.bedrock_converse.frames import encode_exception as encode_exception_frame
 from penstock.protocols.bedrock_converse.usage import encode_usage
+from penstock.protocols.functions import as_object
 from penstock.protocols.kept import kept_for
 from penstock.protocols.loss import RAW
 from penstock.types import CITATIONS, Metadata, Part, TextPart
@@ -41,18 +42,27 @@ _AT_STOP = "additionalModelResponseFields"
 class _Call:
     """A tool call under way, and its arguments so far."""
 
-    __slots__ = ("number", "pieces")
+    __slots__ = ("_read", "_size", "number", "pieces")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.pieces: list[str] = []
+        self._size = 0
+        self._read = 0
+
+    def take(self, fragment: str) -> None:
+        self.pieces.append(fragment)
+        self._size += len(fragment)
 
     def is_whole(self) -> bool:
-        try:
-            json.loads("".join(self.pieces).encode())
-        except (*json.UNREADABLE, UnicodeEncodeError):
+        """Whether the arguments are a whole object. They are read when they may end, and again
+        only once they are twice as long, so that all readings cost no more than the last."""
+        if not self.pieces or not self.pieces[-1].rstrip().endswith("}"):
             return False
-        return True
+        if self._size < 2 * self._read:
+            return False
+        self._read = self._size
+        return as_object("".join(self.pieces)) is not None
 
 
 class ConverseEncoder(Encoder):
@@ -65,6 +75,8 @@ class ConverseEncoder(Encoder):
         self._open: tuple[str, int] | None = None
         self._calls: dict[int, _Call] = {}
         self._open_calls: dict[int, _Call] = {}
+        self._went_on: set[int] = set()
+        """The calls that went on since another began."""
 
     def encode(self, event: Event) -> bytes:
         match event:
@@ -145,7 +157,9 @@ class ConverseEncoder(Encoder):
 
     def _call(self, event: ToolCallStart) -> bytes:
         data = self._begin() + (self._close_all() if self._open else b"")
-        over = [index for index, call in self._open_calls.items() if call.is_whole()]
+        went_on = sorted(self._went_on & self._open_calls.keys())
+        self._went_on.clear()
+        over = [index for index in went_on if self._open_calls[index].is_whole()]
         data += b"".join(_stop(self._open_calls.pop(index).number) for index in over)
         self._calls[event.index] = self._open_calls[event.index] = _Call(self._next)
         kept = kept_for(NAME, event.metadata)
@@ -158,7 +172,8 @@ class ConverseEncoder(Encoder):
         if not fragment:
             return data
         call = self._calls[index]
-        call.pieces.append(fragment)
+        call.take(fragment)
+        self._went_on.add(index)
         return data + _delta(call.number, {"toolUse": {"input": fragment}})
 
     def _close_all(self) -> bytes:

@@ -22,12 +22,14 @@ from penstock.protocols.bedrock_converse.blocks import (
     encode_blocks,
     is_inner,
 )
+from penstock.protocols.bedrock_converse.names import Names
 from penstock.protocols.bedrock_converse.tools import (
     decode_choice,
     decode_tools,
     encode_choice,
     encode_tools,
 )
+from penstock.protocols.bedrock_converse.unsaid import told
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.request_body import read_body
@@ -38,6 +40,8 @@ from penstock.types import (
     Message,
     Part,
     TextPart,
+    Tool,
+    ToolCallPart,
     ToolResultPart,
 )
 
@@ -160,8 +164,13 @@ def _split(parts: tuple[Part, ...]) -> Iterator[tuple[Any, tuple[Part, ...]]]:
 
 def encode_request(request: ChatRequest) -> dict[str, Any]:
     """The JSON body that asks it. Raises ``InvalidRequest`` where the question is senseless."""
+    request, _ = told(request)
     system, messages = _parted(request)
-    body: dict[str, Any] = {"messages": _encode_turns(messages)}
+    turns = _encode_turns(messages, is_own=request.protocol == NAME)
+    if not turns:
+        message = "messages holds nothing that Bedrock can be told: send a user's words"
+        raise InvalidRequest(message, param="messages")
+    body: dict[str, Any] = {"messages": turns}
     if said := encode_blocks(part for message in system for part in message.content):
         body["system"] = said
     if inference := _encode_inference(request):
@@ -169,6 +178,8 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     if tools := encode_tools(request.tools):
         choice = encode_choice(request)
         body["toolConfig"] = {"tools": tools, **({"toolChoice": choice} if choice else {})}
+    elif request.protocol != NAME and (tools := encode_tools(_tools_of(messages))):
+        body["toolConfig"] = {"tools": tools}
     if form := _encode_format(request.response_format):
         body["outputConfig"] = {"textFormat": form}
     if request.protocol in ("", NAME):
@@ -176,6 +187,14 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
             is_nested = key in _NESTED and isinstance(value, Mapping)
             body[key] = {**body.get(key, {}), **value} if is_nested else value
     return body
+
+
+def _tools_of(messages: Iterable[Message]) -> list[Tool]:
+    """The tools that were called before: Bedrock refuses a history of calls without them
+    (https://github.com/langgenius/dify/issues/17545)."""
+    said = (part for message in messages for part in message.content)
+    names = (part.name for part in said if isinstance(part, ToolCallPart | ToolResultPart))
+    return [Tool(name) for name in dict.fromkeys(names) if name]
 
 
 def _encode_inference(request: ChatRequest) -> dict[str, Any]:
@@ -190,7 +209,7 @@ def _encode_inference(request: ChatRequest) -> dict[str, Any]:
 
 def _encode_format(form: Mapping[str, Any] | None) -> dict[str, Any] | None:
     match form:
-        case {"type": "json_schema", "json_schema": {"schema": schema, **said}}:
+        case {"type": "json_schema", "json_schema": {"schema": Mapping() as schema, **said}}:
             named = {k: said[k] for k in ("name", "description") if said.get(k) is not None}
             text = json.encode(schema).decode()
             definition = {**named, "schema": text}
@@ -210,14 +229,17 @@ def _parted(request: ChatRequest) -> tuple[list[Message], list[Message]]:
     return system, turns
 
 
-def _encode_turns(messages: Iterable[Message]) -> list[dict[str, Any]]:
+def _encode_turns(messages: Iterable[Message], is_own: bool) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
+    names = None if is_own else Names()
     for message in messages:
         role = "assistant" if message.role == "assistant" else "user"
         role = "system" if message.role in ("system", "developer") else role
         content, kept = encode_blocks(message.content), kept_for(NAME, message.metadata)
         raw = kept.pop(RAW, {})
-        if message.content and not content:
+        if names:
+            names.tell_apart(content)
+        if not content and (message.content or not is_own):
             continue  # Bedrock refuses turns that say nothing
         if turns and turns[-1]["role"] == role and not (raw.get(_APART) or raw.get(_IN_PLACE)):
             turns[-1]["content"] += content

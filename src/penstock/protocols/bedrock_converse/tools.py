@@ -114,7 +114,7 @@ def encode_choice(request: ChatRequest) -> dict[str, Any] | None:
             return {"tool": {"name": name}}
         case dict() as value if request.protocol in ("", NAME):
             return dict(value)
-        case None | "none" | {}:
+        case None | "none" | Mapping():
             return None
         case choice:
             message = f"tool_choice is {choice!r}: use auto, none, required or a name"

@@ -17,7 +17,7 @@ from penstock.protocols.cohere_v2_chat.encode import ChatEncoder, encode_respons
 from penstock.protocols.cohere_v2_chat.failure import decode_failure, encode_failure
 from penstock.protocols.cohere_v2_chat.models import QUERY, decode_models, encode_models
 from penstock.protocols.cohere_v2_chat.names import NAME
-from penstock.protocols.cohere_v2_chat.request import decode_request, encode_request
+from penstock.protocols.cohere_v2_chat.request import decode_request, encode_request, unsaid
 from penstock.types import ChatRequest, ModelInfo
 
 
@@ -33,6 +33,7 @@ class CohereChat(Protocol):
             "cache",
             "file.data",
             "file.id",
+            "file.url",
             "parallel_tool_calls",
             "reasoning.signature",
             "reasoning_effort",
@@ -45,11 +46,10 @@ class CohereChat(Protocol):
     )
     cannot_answer = frozenset(("model", "reasoning.signature", "refusal", "usage.cache_write"))
 
-    def loss(self, request: ChatRequest) -> tuple[str, ...]:
+    def can_ask(self, request: ChatRequest) -> frozenset[str]:
         """Of the efforts, none at all can be said."""
-        lost = super().loss(request)
-        said = {"reasoning_effort"} if request.reasoning_effort == "none" else set[str]()
-        return tuple(feature for feature in lost if feature not in said)
+        none = {"reasoning_effort"} if request.reasoning_effort == "none" else set[str]()
+        return (super().can_ask(request) | none).difference(unsaid(request))
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         return encode_request(request)

@@ -24,6 +24,7 @@ from penstock.protocols.cohere_v2_chat.messages import encode_said
 from penstock.protocols.cohere_v2_chat.names import NAME
 from penstock.protocols.cohere_v2_chat.plan import PLAN, is_plan
 from penstock.protocols.cohere_v2_chat.usage import encode_usage
+from penstock.protocols.functions import as_object
 from penstock.protocols.kept import kept_for, rest
 from penstock.protocols.sse import encode_event
 from penstock.types import Part, TextPart
@@ -47,11 +48,7 @@ class _Call:
         self.arguments: list[str] = []
 
     def is_over(self) -> bool:
-        try:
-            json.loads("".join(self.arguments).encode())
-        except (*json.UNREADABLE, UnicodeEncodeError):
-            return False
-        return True
+        return as_object("".join(self.arguments)) is not None
 
 
 class ChatEncoder(Encoder):
@@ -68,6 +65,7 @@ class ChatEncoder(Encoder):
         self._head = b""
         self._calls: dict[int, _Call] = {}
         self._open_calls: dict[int, _Call] = {}
+        self._perhaps_over: set[int] = set()
 
     def encode(self, event: Event) -> bytes:
         match event:
@@ -162,9 +160,7 @@ class ChatEncoder(Encoder):
         return data + _event("tool-plan-delta", delta={"message": {PLAN: text}})
 
     def _call(self, start: ToolCallStart) -> bytes:
-        over = [index for index, call in self._open_calls.items() if call.is_over()]
-        data = self._begin() + (self._close_all() if self._open else b"")
-        data += b"".join(self._end_call(self._open_calls.pop(index)) for index in over)
+        data = self._begin() + (self._close_all() if self._open else b"") + self._close_over()
         number = len(self._calls)
         self._calls[start.index] = self._open_calls[start.index] = _Call(number)
         function = {"name": start.name, "arguments": ""}
@@ -180,8 +176,19 @@ class ChatEncoder(Encoder):
             return data
         call = self._calls[index]
         call.arguments.append(fragment)
+        if fragment.rstrip().endswith("}"):
+            self._perhaps_over.add(index)
         said = {"message": {"tool_calls": {"function": {"arguments": fragment}}}}
         return data + _event("tool-call-delta", index=call.number, delta=said)
+
+    def _close_over(self) -> bytes:
+        """End the calls that are known to be whole, where something came since it was asked."""
+        came, self._perhaps_over = self._perhaps_over, set()
+        over = [index for index in sorted(came) if self._is_over(index)]
+        return b"".join(self._end_call(self._open_calls.pop(index)) for index in over)
+
+    def _is_over(self, index: int) -> bool:
+        return index in self._open_calls and self._open_calls[index].is_over()
 
     def _end_call(self, call: _Call) -> bytes:
         return _event("tool-call-end", index=call.number)

@@ -5,7 +5,7 @@
     tool            tool_call_id; content: text, or a list of texts and documents
 
 A plan of which tools to call is reasoning with a mark. A tool's document is, for others, a text of
-JSON.
+JSON; its name and title (``id``, ``title``) have no place there.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def _part(part: Any, where: str) -> Part:
             return ImagePart("" if data else url, data, media_type, keep(NAME, others))
         case "document", {"data": data}:
             text = data if isinstance(data, str) else json.encode(data).decode()
-            return TextPart(text, {NAME: {RAW: {_DOCUMENT: dict(part)}}})
+            about = {_DOCUMENT: beside} if (beside := rest(inner, "data")) else {}
+            return TextPart(text, {NAME: {RAW: {_DOCUMENT: dict(part)}, **about}})
         case (("text" | "thinking" | "image_url" | "document"), _):
             raise InvalidRequest(f"{where}.{kind} is missing or wrong", param=f"{where}.{kind}")
         case _:

@@ -7,12 +7,13 @@ number is a budget; a word for an effort is said as the number that stands for i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from penstock.errors import InvalidRequest
+from penstock.protocols.cohere_v2_chat.images import in_our_words, is_nowhere
 from penstock.protocols.cohere_v2_chat.messages import decode_message, encode_message
 from penstock.protocols.cohere_v2_chat.names import NAME
 from penstock.protocols.effort import budget_for
@@ -112,7 +113,9 @@ def _decode_thinking(thinking: Mapping[str, Any] | None) -> tuple[str | None, in
 
 def encode_request(request: ChatRequest) -> dict[str, Any]:
     """The JSON body that asks it; what Cohere has no word for is left out."""
-    messages = [value for message in request.messages for value in encode_message(message)]
+    own = request.protocol == NAME
+    spoken = request.messages if own else map(in_our_words, request.messages)
+    messages = [value for message in spoken for value in encode_message(message)]
     body: dict[str, Any] = {"model": request.model, "messages": messages, "stream": request.stream}
     for name, ours in ({name: name for name in _SAME} | _RENAMED).items():
         if (value := getattr(request, ours)) is not None:
@@ -122,12 +125,23 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     if tools := [encode_tool(NAME, whole(tool)) for tool in known_to(NAME, request.tools)]:
         body["tools"] = tools
     said = {
-        "tool_choice": _encode_choice(request.tool_choice),
+        "tool_choice": _encode_choice(request.tool_choice) if tools or own else None,
         "response_format": _encode_format(request.response_format),
         "thinking": _encode_thinking(request),
     }
     body |= {name: value for name, value in said.items() if value is not None}
     return body | dict(request.extra if request.protocol in ("", NAME) else {})
+
+
+def unsaid(request: ChatRequest) -> Iterator[str]:
+    """What is left out of a request though Cohere has words for the like of it: a choice of tools
+    that are not there, an image that is nowhere. Its own words are said as they came."""
+    if request.protocol == NAME:
+        return
+    if not any(known_to(NAME, request.tools)):
+        yield from ("tool_choice.none", "tool_choice.required")
+    if any(is_nowhere(part) for message in request.messages for part in message.content):
+        yield "image.url"
 
 
 def _encode_choice(choice: str | Mapping[str, Any] | None) -> str | None:

@@ -15,11 +15,11 @@ from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol, json
 from penstock.protocols.gemini_generate import paths
-from penstock.protocols.gemini_generate.config import knows_levels
 from penstock.protocols.gemini_generate.decode import decode_response, decoder
 from penstock.protocols.gemini_generate.encode import ChunkEncoder, encode_response
 from penstock.protocols.gemini_generate.failure import decode_failure, encode_failure
-from penstock.protocols.gemini_generate.request import decode_request, encode_request
+from penstock.protocols.gemini_generate.request import decode_request, encode_request, one_answer
+from penstock.protocols.gemini_generate.unsaid import unsaid
 from penstock.protocols.gemini_generate.words import NAME
 from penstock.protocols.kept import rest
 from penstock.types import ChatRequest, ModelInfo
@@ -45,8 +45,10 @@ class GeminiGenerate(Protocol):
         return None if paths.ALT in body else rest(body, *paths.ON_PATH)
 
     def can_ask(self, request: ChatRequest) -> frozenset[str]:
-        can = super().can_ask(request)
-        return can if knows_levels(request.model) else can - {"reasoning_effort"}
+        return super().can_ask(request).difference(unsaid(request))
+
+    def one_answer(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
+        return one_answer(request)
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         return encode_request(request)

@@ -49,7 +49,8 @@ _JSON = "application/json"
 _SCHEMAS = ("responseJsonSchema", "responseSchema")
 _USUAL: dict[str, Any] = {"responseModalities": ["TEXT"], "candidateCount": 1}
 """What asks for nothing that is not so anyway; some callers say it always."""
-_LEVELS = {"xhigh": "HIGH", "max": "HIGH"}
+_LEVELS = {word: word.upper() for word in ("minimal", "low", "medium", "high")}
+_MOST = {"xhigh": "HIGH", "max": "HIGH"}
 """Words for more than Gemini has a word for."""
 
 
@@ -128,18 +129,42 @@ def knows_levels(model: str) -> bool:
     return "gemini-2" not in model
 
 
+def says_effort(request: ChatRequest) -> bool:
+    """Whether the word for how hard to think is said, and means what it means."""
+    word = request.reasoning_effort
+    if word is None or request.protocol == NAME:
+        return True
+    return not _is_by_number(request) and knows_levels(request.model) and word in ("none", *_LEVELS)
+
+
+def _is_by_number(request: ChatRequest) -> bool:
+    """Whether tokens say how hard to think. A negative number leaves it to the model, so that a
+    word beside it says more."""
+    budget = request.reasoning_budget
+    return budget is not None and (budget >= 0 or request.reasoning_effort is None)
+
+
 def _encode_thinking(request: ChatRequest) -> dict[str, Any]:
     """How to think. What was thought is asked for too where the caller could not say it."""
-    budget, effort = request.reasoning_budget, request.reasoning_effort
-    if budget is None and effort is not None:
-        by_word = request.protocol == NAME or knows_levels(request.model)
-        budget = budget_for(effort) if effort == "none" or not by_word else None
-    if budget is not None:
+    own, budget = request.protocol == NAME, request.reasoning_budget
+    effort = request.reasoning_effort
+    if budget is not None and (own or _is_by_number(request)):
         value: dict[str, Any] = {"thinkingBudget": budget}
     elif effort is not None:
-        value = {"thinkingLevel": _LEVELS.get(effort, effort.upper())}
+        value = _encode_effort(effort, own, own or knows_levels(request.model))
     else:
         return {}
-    if request.protocol != NAME and budget != 0:
+    if value and not own and value.get("thinkingBudget") != 0:
         value["includeThoughts"] = True
     return value
+
+
+def _encode_effort(effort: str, own: bool, by_word: bool) -> dict[str, Any]:
+    """A word as Gemini takes it; empty where it is nobody's."""
+    if effort == "none" or not by_word:
+        budget = budget_for(effort)
+        return {} if budget is None else {"thinkingBudget": budget}
+    if own:
+        return {"thinkingLevel": effort.upper()}
+    level = (_LEVELS | _MOST).get(effort)
+    return {} if level is None else {"thinkingLevel": level}

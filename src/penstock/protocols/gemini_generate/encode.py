@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 from penstock.errors import PenstockError
@@ -55,14 +56,23 @@ _WORDS = {
 class _Call:
     """A tool call under way: Gemini says a call at once, when all of it is known."""
 
-    __slots__ = ("arguments", "start")
+    __slots__ = ("_may_be_over", "_over", "arguments", "start")
 
     def __init__(self, start: ToolCallStart) -> None:
         self.start = start
         self.arguments: list[str] = []
+        self._may_be_over = self._over = False
+
+    def add(self, fragment: str) -> None:
+        self.arguments.append(fragment)
+        if said := fragment.rstrip():
+            self._may_be_over, self._over = said.endswith("}"), False
 
     def is_over(self) -> bool:
-        return as_object("".join(self.arguments)) is not None
+        if self._may_be_over:  # they may be long: read once, when something has come
+            self._over = as_object("".join(self.arguments)) is not None
+            self._may_be_over = False
+        return self._over
 
 
 class ChunkEncoder(Encoder):
@@ -102,7 +112,7 @@ class ChunkEncoder(Encoder):
                 self._calls[index] = _Call(event)
             case ToolCallDelta(index, arguments):
                 call = self._calls.setdefault(index, _Call(ToolCallStart(index, "", "")))
-                call.arguments.append(arguments)
+                call.add(arguments)
             case Start():
                 self._open(event)
             case Finish():
@@ -141,9 +151,9 @@ class ChunkEncoder(Encoder):
     def _write_calls(self, all_of_them: bool) -> bytes:
         """The calls that are known to be whole, in their order; at the end, all."""
         said = []
-        for index, call in list(self._calls.items()):
-            if not all_of_them and not call.is_over():
-                break  # those after it wait with it, so that their order stays
+        # those after one that is not over wait with it, so that their order stays
+        calls = self._calls.items()
+        for index, call in list(takewhile(lambda item: all_of_them or item[1].is_over(), calls)):
             del self._calls[index]
             start, arguments = call.start, "".join(call.arguments)
             id = _said_id(start.id, self._id, self._written)

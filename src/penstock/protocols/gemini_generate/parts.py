@@ -7,6 +7,7 @@ kept whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -33,6 +34,8 @@ from penstock.types import (
 BLOCK = "block"
 """Holds a part of an answer that only Gemini understands, whole."""
 
+_ANYONE_S = re.compile("https?://", re.IGNORECASE)
+_UPLOADED = "https://generativelanguage.googleapis.com/"
 _SOUNDS = {"mp3": "mp3", "mpeg": "mp3", "wav": "wav", "x-wav": "wav", "wave": "wav"}
 _DOCUMENTS = {"pdf": "application/pdf", "txt": "text/plain", "html": "text/html"}
 _PICTURES = {
@@ -162,9 +165,16 @@ def _file(part: dict[str, Any], where: str, calls: Calls) -> Part:
     kept = rest(part, "fileData") | _inner("fileData", file, "fileUri", "mimeType", "displayName")
     raw = {"displayName": name} if name else {}
     metadata = keep(NAME, kept | ({RAW: raw} if raw else {}))
+    if not _is_elsewhere(uri):
+        return FilePart("", media, name, uri, metadata)
     if media.startswith("image/"):
         return ImagePart(uri, "", media, metadata)
-    return FilePart("", media, name, uri, metadata)
+    return FilePart("", media, name, "", metadata, uri)
+
+
+def _is_elsewhere(uri: str) -> bool:
+    """Whether anyone can fetch it: not what was uploaded to Google (``gs://``, ``files/``)."""
+    return bool(_ANYONE_S.match(uri)) and not uri.startswith(_UPLOADED)
 
 
 _READERS = {
@@ -213,15 +223,17 @@ def encode_part(part: Part, names: Mapping[str, str]) -> dict[str, Any] | None:
             return _encode_result(part, names, kept)
         case ImagePart(url, data, media_type):
             if data:
-                return _holding("inlineData", {"mimeType": media_type, "data": data, **raw}, kept)
+                blob = {"mimeType": _media(media_type) or "image/png", "data": data, **raw}
+                return _holding("inlineData", blob, kept)
             return _holding("fileData", {**_address(url, media_type), **raw}, kept)
         case AudioPart(data, format):
             return _holding("inlineData", {"mimeType": f"audio/{format}", "data": data}, kept)
-        case FilePart(data, media_type, _, id):
+        case FilePart(data, media_type, _, id, _, url):
             if data:
-                blob = {"mimeType": media_type or "application/pdf", "data": data, **raw}
+                blob = {"mimeType": _media(media_type) or "application/pdf", "data": data, **raw}
                 return _holding("inlineData", blob, kept)
-            return _holding("fileData", {**_address(id, media_type, _DOCUMENTS), **raw}, kept)
+            address = _address(url or id, media_type, _DOCUMENTS)
+            return _holding("fileData", {**address, **raw}, kept)
         case OpaquePart(protocol, value):
             return dict(value) if protocol == NAME else None
 
@@ -264,8 +276,14 @@ def _encode_result(
 def _address(uri: str, media_type: str, guesses: Mapping[str, str] = _PICTURES) -> dict[str, Any]:
     """Where a file lies; Gemini wants its type too, which the end of an address may tell."""
     ending = uri.partition("?")[0].rpartition(".")[2] if "://" in uri else ""
-    media = media_type or guesses.get(ending.lower(), "")
+    media = _media(media_type) or guesses.get(ending.lower(), "")
     return {"mimeType": media, "fileUri": uri} if media else {"fileUri": uri}
+
+
+def _media(said: str) -> str:
+    """A media type alone, by its registered name: Gemini knows no ``image/jpg``."""
+    media = said.partition(";")[0].strip().lower()
+    return "image/jpeg" if media == "image/jpg" else media
 
 
 def _holding(kind: str, value: dict[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,11 +24,13 @@ from penstock.protocols.gemini_generate.config import (
 from penstock.protocols.gemini_generate.parts import Calls, decode_part, encode_parts
 from penstock.protocols.gemini_generate.paths import ALT, ON_PATH
 from penstock.protocols.gemini_generate.tools import (
+    can_choose,
     decode_choice,
     decode_tools,
     encode_choice,
     encode_tools,
 )
+from penstock.protocols.gemini_generate.unsaid import sayable
 from penstock.protocols.gemini_generate.words import NAME, in_camel, many
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
@@ -37,6 +39,7 @@ from penstock.types import ChatRequest, Message, Part, Role, TextPart, ToolCallP
 
 _ROLES = {"user": "user", "function": "user", "tool": "user", "model": "model"}
 _OURS: dict[str, Role] = {"user": "user", "tool": "tool", "model": "assistant"}
+_COUNT = "candidateCount"
 _JOINS = "joins"
 """Marks whether a message stands in one turn with the one before it, where that is not plain."""
 
@@ -153,14 +156,18 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     raw = kept_for(NAME, request.metadata).get(RAW) or {}
     if "body" in raw and _still_says(raw["body"], request):
         return dict(raw["body"])
-    body: dict[str, Any] = {"contents": _encode_contents(request.messages)}
-    systems = (m for m in request.messages if _is_system(m))
+    own = request.protocol == NAME
+    messages = list(sayable(request))
+    body: dict[str, Any] = {"contents": _encode_contents(messages, own)}
+    if not body["contents"]:
+        raise InvalidRequest("messages say nothing: send a text", param="messages")
+    systems = (m for m in messages if _is_system(m))
     if system := [part for m in systems for part in encode_parts(m.content, {})]:
         body["systemInstruction"] = {"parts": system}
     if tools := encode_tools(request.tools):
         body["tools"] = tools
     extra = dict(request.extra) if request.protocol in ("", NAME) else {}
-    choice = encode_choice(request.tool_choice)
+    choice = encode_choice(request.tool_choice) if own or can_choose(request) else {}
     said = {
         "toolConfig": {"functionCallingConfig": choice} if choice else {},
         "generationConfig": encode_config(request),
@@ -169,6 +176,17 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
         if whole := _merged(value, extra.pop(key, None)):
             body[key] = whole
     return body | extra
+
+
+def one_answer(request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
+    """The request for a single answer, and what of it that leaves out."""
+    config = request.extra.get("generationConfig") if request.protocol in ("", NAME) else None
+    if not isinstance(config, Mapping) or config.get(_COUNT) in (None, 1):
+        return request, ()
+    others = rest(config, _COUNT)
+    extra = rest(request.extra, "generationConfig")
+    extra |= {"generationConfig": others} if others else {}
+    return replace(request, extra=extra), (f"extra.{_COUNT}",)
 
 
 def _still_says(body: Mapping[str, Any], request: ChatRequest) -> bool:
@@ -197,7 +215,10 @@ def _is_system(message: Message) -> bool:
     return message.role in ("system", "developer")
 
 
-def _encode_contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
+def _encode_contents(messages: Iterable[Message], own: bool) -> list[dict[str, Any]]:
+    """The turns. One of no words is left out, as Gemini refuses it more often than not
+    (https://github.com/router-for-me/CLIProxyAPI/issues/1292), unless its caller speaks Gemini's
+    ``own`` words."""
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     before = ""
@@ -207,8 +228,8 @@ def _encode_contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
         of = "model" if message.role == "assistant" else message.role
         names |= {part.id: part.name for part in message.content if isinstance(part, ToolCallPart)}
         parts = encode_parts(message.content, names)
-        if not parts and any(isinstance(part, TextPart) for part in message.content):
-            parts = [{"text": ""}]  # a turn of no words is one all the same
+        if not parts and own and any(isinstance(part, TextPart) for part in message.content):
+            parts = [{"text": ""}]
         if not parts:
             continue
         kept = kept_for(NAME, message.metadata)

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from penstock.errors import InvalidRequest
-from penstock.protocols.functions import is_foreign
+from penstock.protocols.functions import is_foreign, known_to
 from penstock.protocols.gemini_generate.schema import to_json_schema
 from penstock.protocols.gemini_generate.words import NAME, in_camel, many
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
-from penstock.types import Tool
+from penstock.types import ChatRequest, Tool
 
 _FUNCTIONS = "functionDeclarations"
 _MODES = {"AUTO": "auto", "ANY": "required", "NONE": "none"}
@@ -54,15 +54,19 @@ def _decode_function(value: Any, where: str) -> Tool:
     return Tool(name, description, schema, keep(NAME, kept))
 
 
+def _is_google_s(tool: Tool) -> bool:
+    own = kept_for(NAME, tool.metadata).get("tool")
+    return tool.parameters is None and isinstance(own, Mapping)
+
+
 def encode_tools(tools: Iterable[Tool]) -> list[dict[str, Any]]:
     """The tool objects: all functions in one, each of Google's own in one. Those that another
     service runs are left out."""
     said: list[dict[str, Any]] = []
     functions: list[dict[str, Any]] = []
     for tool in tools:
-        own = kept_for(NAME, tool.metadata).get("tool")
-        if tool.parameters is None and isinstance(own, Mapping):
-            said.append(dict(own))
+        if _is_google_s(tool):
+            said.append(dict(kept_for(NAME, tool.metadata)["tool"]))
         elif not is_foreign(NAME, tool):
             if not functions:
                 said.append({_FUNCTIONS: functions})
@@ -111,6 +115,14 @@ def _choice(calling: Mapping[str, Any]) -> Choice:
             return {"name": name}
         case known, _:
             return _MODES.get(known)
+
+
+def can_choose(request: ChatRequest) -> bool:
+    """Whether the function that must be called, or any at all, is there to be called."""
+    names = [tool.name for tool in known_to(NAME, request.tools) if not _is_google_s(tool)]
+    choice = request.tool_choice
+    name = choice.get("name") if isinstance(choice, Mapping) else None
+    return bool(names) and (name is None or name in names)
 
 
 def encode_choice(choice: str | Mapping[str, Any] | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from penstock.protocols.ollama_chat.encode import (
 from penstock.protocols.ollama_chat.failure import decode_failure, encode_failure
 from penstock.protocols.ollama_chat.models import decode_models, encode_models
 from penstock.protocols.ollama_chat.names import GENERATE, NAME
-from penstock.protocols.ollama_chat.request import decode_request, encode_request
+from penstock.protocols.ollama_chat.request import decode_request, encode_request, says_effort
 from penstock.types import ChatRequest, ModelInfo
 
 _CANNOT_ASK = frozenset(
@@ -32,6 +32,7 @@ _CANNOT_ASK = frozenset(
         "cache",
         "file.data",
         "file.id",
+        "file.url",
         "image.url",
         "parallel_tool_calls",
         "reasoning.signature",
@@ -73,6 +74,10 @@ class OllamaChat(Protocol):
 
     def peek(self, body: Mapping[str, Any]) -> tuple[str, bool]:
         return super().peek(self.with_path(body, ""))
+
+    def can_ask(self, request: ChatRequest) -> frozenset[str]:
+        can = super().can_ask(request)
+        return can if says_effort(request) else can - {"reasoning_effort"}
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         return encode_request(request)

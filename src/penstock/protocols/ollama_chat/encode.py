@@ -5,6 +5,7 @@ A tool call has its arguments as an object, so it is held back until they are al
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -40,15 +41,24 @@ def _now() -> str:
 class _Call:
     """A tool call that is held back, and its arguments so far."""
 
-    __slots__ = ("number", "pieces", "start")
+    __slots__ = ("_may_be_over", "_over", "number", "pieces", "start")
 
     def __init__(self, number: int, start: ToolCallStart) -> None:
         self.number = number
         self.start = start
         self.pieces: list[str] = []
+        self._may_be_over = self._over = False
+
+    def add(self, fragment: str) -> None:
+        self.pieces.append(fragment)
+        if said := fragment.rstrip():
+            self._may_be_over, self._over = said.endswith("}"), False
 
     def is_over(self) -> bool:
-        return as_object("".join(self.pieces)) is not None
+        if self._may_be_over:  # they may be long: read once, when something has come
+            self._over = as_object("".join(self.pieces)) is not None
+            self._may_be_over = False
+        return self._over
 
     def value(self) -> dict[str, Any]:
         start = self.start
@@ -65,7 +75,7 @@ class LineEncoder(Encoder):
     def __init__(self, request: ChatRequest) -> None:
         self._named(request.model)
         self._calls: dict[int, _Call] = {}
-        self._held: list[_Call] = []
+        self._held: deque[_Call] = deque()
 
     def _named(self, model: str) -> None:
         self._model = model
@@ -84,7 +94,7 @@ class LineEncoder(Encoder):
                 return self._flush() + self._open(index, event)
             case ToolCallDelta(index, arguments):
                 data = b"" if index in self._calls else self._open(index)
-                self._calls[index].pieces.append(arguments)
+                self._calls[index].add(arguments)
                 return data
             case Start(_, model):
                 self._named(model or self._model)
@@ -104,11 +114,11 @@ class LineEncoder(Encoder):
     def _flush(self, only_over: bool = True) -> bytes:
         """The calls that are held back, in their order; the arguments of one under way may still
         come, and those after it wait with it."""
-        data = b""
+        lines = []
         while self._held and (not only_over or self._held[0].is_over()):
-            call = self._held.pop(0).value()
-            data += self._say({"content": "", "tool_calls": [call]})
-        return data
+            call = self._held.popleft().value()
+            lines.append(self._say({"content": "", "tool_calls": [call]}))
+        return b"".join(lines)
 
     def _rare_text(self, text: str, metadata: Metadata | None) -> bytes:
         """Text with probabilities, or images."""

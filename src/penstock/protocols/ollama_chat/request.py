@@ -44,6 +44,16 @@ class _Body(Settings):
 
 
 _KNOWN = _Body.__struct_fields__
+_THINK = {
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "high",
+    "max": "high",
+}
+"""Ollama's word for each of others'; it refuses any that it does not know
+(https://github.com/ollama/ollama/issues/17837)."""
 
 
 def read_settings(body: Mapping[str, Any], of: type[Any]) -> Any:
@@ -136,10 +146,19 @@ def _encode_format(form: Mapping[str, Any] | None) -> str | dict[str, Any] | Non
             return None
 
 
+def says_effort(request: ChatRequest) -> bool:
+    """Whether the word for how hard to think is said as it is."""
+    word = request.reasoning_effort
+    return request.protocol == NAME or word in (None, "none") or _THINK.get(word or "") == word
+
+
 def _encode_think(request: ChatRequest) -> bool | str | None:
     """A number of tokens says no more here than whether to think at all."""
-    if request.reasoning_effort is not None:
-        return request.reasoning_effort if request.reasoning_effort != "none" else False
+    effort = request.reasoning_effort
+    if effort == "none":
+        return False
+    if effort is not None and (request.protocol == NAME or effort in _THINK):
+        return effort if request.protocol == NAME else _THINK[effort]
     if request.reasoning_budget is not None:
         return request.reasoning_budget != 0
     likes = kept_for(NAME, request.metadata).get(RAW, {}).get("think") is True

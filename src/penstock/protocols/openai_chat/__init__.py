@@ -10,16 +10,19 @@ from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol, json
 from penstock.protocols.error_body import error_from_body
+from penstock.protocols.kept import rest
+from penstock.protocols.loss import THOUGHTS
 from penstock.protocols.openai_chat.answer import ChatAnswer
 from penstock.protocols.openai_chat.decode import decode_response, decoder, is_usual_response
 from penstock.protocols.openai_chat.encode import ChunkEncoder, encode_failure, encode_response
 from penstock.protocols.openai_chat.request_decode import NAME, decode_request
-from penstock.protocols.openai_chat.request_encode import encode_request
+from penstock.protocols.openai_chat.request_encode import encode_request, says_reasoning, unsaid
 from penstock.types import ChatRequest, ModelInfo
 
 
@@ -36,6 +39,7 @@ class OpenAIChat(Protocol):
     cannot_ask = frozenset(
         (
             "cache",
+            "file.url",
             "reasoning",
             "reasoning.signature",
             "reasoning.unsigned",
@@ -46,12 +50,33 @@ class OpenAIChat(Protocol):
             "top_k",
         )
     )
-    extensions = cannot_ask - {"reasoning_budget", "tool_result.error"}
+    extensions = cannot_ask - {"file.url", "reasoning_budget", "tool_result.error"}
     reasoning_apart: ClassVar[bool] = False
     """The service's output tokens leave out those of reasoning."""
 
     def __init__(self, ask_usage: bool = True) -> None:
         self._ask_usage = ask_usage
+
+    def can_ask(self, request: ChatRequest) -> frozenset[str]:
+        can = super().can_ask(request)
+        if request.protocol == self.family:  # an address typed for a document's data stays there
+            return can | {"file.url"} if "file.data" in can else can
+        if request.protocol:
+            return can - {"file.id"}  # it names a file that is another service's
+        return can if says_reasoning(request) else can - (self.cannot_ask & THOUGHTS)
+
+    def one_answer(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
+        count = request.extra.get("n") if request.protocol in ("", self.family) else None
+        if type(count) is not int or count < 2:
+            return request, ()
+        return replace(request, extra=rest(request.extra, "n")), ("extra.n",)
+
+    def loss(self, request: ChatRequest) -> tuple[str, ...]:
+        return tuple(sorted({*super().loss(request), *self._unsaid(request)}))
+
+    def _unsaid(self, request: ChatRequest) -> Iterator[str]:
+        """What is left out beside the features that cannot be said."""
+        return unsaid(request, self.can_ask(request))
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         body = encode_request(request, self.can_ask(request))

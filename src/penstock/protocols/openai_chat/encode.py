@@ -34,6 +34,7 @@ from penstock.types import (
     ToolCallPart,
 )
 
+NO_ARGUMENTS = "{}"
 _GATHERED = frozenset(("annotations", "reasoning_details"))
 """Lists that a message has one of, though they may come in several deltas."""
 
@@ -47,6 +48,7 @@ class ChunkEncoder(Encoder):
         self._created = int(time.time())
         self._model = request.model
         self._calls: dict[int, tuple[int, str]] = {}
+        self._silent: dict[int, None] = {}
         self._gathered: dict[str, int] = {}
         self._open(Start())
 
@@ -77,9 +79,12 @@ class ChunkEncoder(Encoder):
             case ToolCallStart(index, id, name, metadata):
                 call = _call(id, name, "", metadata)
                 self._calls[index] = len(self._calls), call["type"]
+                self._silent[index] = None
                 return self._tool_call(index, call)
             case ToolCallDelta(index, arguments):
                 _, kind = self._calls.setdefault(index, (len(self._calls), "function"))
+                if arguments:
+                    self._silent.pop(index, None)
                 return self._tool_call(index, _function(kind, arguments))
             case Start():
                 self._open(event)
@@ -92,6 +97,17 @@ class ChunkEncoder(Encoder):
         if kind == LEGACY:
             return self._delta({LEGACY: said["function"]})
         return self._delta({"tool_calls": [{"index": number, **said}]})
+
+    def _no_arguments(self) -> bytes:
+        """``{}`` for each call that ends without a word of arguments, which clients parse as JSON:
+        OpenAI's own models say so."""
+        kinds = [(index, self._calls[index][1]) for index in self._silent]
+        self._silent.clear()
+        return b"".join(
+            self._tool_call(index, _function(kind, NO_ARGUMENTS))
+            for index, kind in kinds
+            if kind != "custom"
+        )
 
     def _numbered(self, delta: dict[str, Any]) -> dict[str, Any]:
         """OpenAI's own ``stream()`` gathers a list that comes in several deltas by the items'
@@ -115,7 +131,8 @@ class ChunkEncoder(Encoder):
     def _finish(self, finish: Finish) -> bytes:
         reason, kept = _reason(finish), kept_for(NAME, finish.metadata)
         said = kept.get("choice", {})
-        data = self._delta({}, reason, **said) if reason or said else b""
+        data = self._no_arguments()
+        data += self._delta({}, reason, **said) if reason or said else b""
         if about := kept.get("answer"):
             data += self._head + b"[]," + json.encode(about)[1:] + b"\n\n"
         if self._usage and finish.usage is not None:
@@ -167,7 +184,9 @@ def _encode_part(part: Part) -> dict[str, Any]:
         case RefusalPart(text):
             return {"refusal": text}
         case ToolCallPart(id, name, arguments, metadata):
-            call = _call(id, name, arguments, metadata)
+            is_custom = kept_for(NAME, metadata).get("type") == "custom"
+            said = arguments if is_custom else arguments or NO_ARGUMENTS
+            call = _call(id, name, said, metadata)
             return {LEGACY: call["function"]} if call["type"] == LEGACY else {"tool_calls": [call]}
         case _:
             return {}

@@ -37,10 +37,11 @@ LEGACY = "function_call"
 """The one call that a message could hold before ``tool_calls``; its name is a key and a type."""
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-_REASONING_KEYS = ("reasoning_content", "reasoning", "reasoning_details")
+REASONING_KEYS = ("reasoning_content", "reasoning", "reasoning_details")
 _ABOUT_THE_ANSWER = ("stream_options", "max_completion_tokens")
-_SAYS_NOTHING = {"n": 1, "logprobs": False}
+SAYS_NOTHING = {"n": 1, "logprobs": False}
 """Fields that at this value ask for what happens anyway."""
+_ADDRESSES = ("https://", "http://")
 
 
 class _Body(Struct):
@@ -101,7 +102,7 @@ def decode_request(body: Mapping[str, Any]) -> ChatRequest:
 
 
 def _is_raw(key: str, value: Any) -> bool:
-    says_nothing = key in _SAYS_NOTHING and value == _SAYS_NOTHING[key]
+    says_nothing = key in SAYS_NOTHING and value == SAYS_NOTHING[key]
     return says_nothing or key in _ABOUT_THE_ANSWER
 
 
@@ -118,7 +119,7 @@ def decode_message(value: Mapping[str, Any], where: str) -> Message:
     if role != "assistant":
         return Message(role, parts, keep(NAME, more))
     calls = _list(more.pop("tool_calls", None), where + ".tool_calls")
-    reasoning = {key: more.pop(key) for key in _REASONING_KEYS if more.get(key)}
+    reasoning = {key: more.pop(key) for key in REASONING_KEYS if more.get(key)}
     before = (_decode_reasoning(reasoning, where + ".reasoning_details"),) if reasoning else ()
     if refusal := more.pop("refusal", None):
         parts = (*parts, RefusalPart(str(refusal)))
@@ -212,9 +213,12 @@ def _decode_file(inner: Mapping[str, Any], more: dict[str, Any], cache: Any) -> 
     media_type, data = data_url.split(str(inner.get("file_data") or ""))
     more |= _nested("file", rest(inner, "file_data", "filename", "file_id"))
     name, id = inner.get("filename") or "", inner.get("file_id") or ""
-    if not data and inner.get("file_data"):
-        data = str(inner["file_data"])
-    return FilePart(data, media_type, str(name), str(id), keep(NAME, more, cache=cache))
+    kept, url = keep(NAME, more, cache=cache), ""
+    if not data:
+        data = str(inner.get("file_data") or "")
+    if data.startswith(_ADDRESSES):  # OpenRouter takes one there
+        data, url = "", data
+    return FilePart(data, media_type, str(name), str(id), kept, url)
 
 
 def _decode_call(call: Any, where: str) -> ToolCallPart:

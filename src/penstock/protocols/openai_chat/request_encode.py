@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from msgspec.structs import replace
+
 from penstock.protocols import data_url, effort
 from penstock.protocols.functions import encode_tool, known_to
 from penstock.protocols.kept import kept_for, rest
-from penstock.protocols.loss import ASKED, RAW
-from penstock.protocols.openai_chat.request_decode import LEGACY, NAME, signed
+from penstock.protocols.loss import ASKED, RAW, asked
+from penstock.protocols.openai_chat.request_decode import LEGACY, NAME, REASONING_KEYS, signed
 from penstock.types import (
     CACHE,
     AudioPart,
@@ -41,13 +44,18 @@ _SCALARS = (
 
 
 _FORM = "answer"
+_LONGEST_ID = 40
 EVERYTHING = frozenset(ASKED)
+DETAILS = "reasoning.reasoning_details"
+"""Details of reasoning as an answer gave them, which few services take back."""
 
 
 def encode_request(request: ChatRequest, can: frozenset[str] = EVERYTHING) -> dict[str, Any]:
     """The JSON body that asks it, as far as this service ``can`` be told (``loss.ASKED``)."""
     ours = request.protocol in ("", NAME)
-    body: dict[str, Any] = {"messages": list(_encode_messages(request.messages, can))}
+    if request.protocol != NAME:
+        request = replace(request, messages=tuple(map(_with_short_ids, request.messages)))
+    body: dict[str, Any] = {"messages": list(_encode_messages(request, can))}
     if request.model:
         body["model"] = request.model
     if request.stream:
@@ -71,15 +79,25 @@ def encode_request(request: ChatRequest, can: frozenset[str] = EVERYTHING) -> di
         body["tools"] = tools
     if (choice := _encode_choice(request.tool_choice, ours)) is not None:
         body["tool_choice"] = choice
+    if lacks_tools(request):
+        body = rest(body, "tool_choice", "parallel_tool_calls")
     return body | raw | (dict(request.extra) if ours else {})
 
 
-def _encode_messages(messages: Iterable[Message], can: frozenset[str]) -> Iterator[dict[str, Any]]:
+def lacks_tools(request: ChatRequest) -> bool:
+    """Whether there are no tools (left) to choose from, so that OpenAI refuses a choice; who speaks
+    OpenAI's own words and names none says what it means."""
+    is_left_alone = request.protocol == NAME and not request.tools
+    return not is_left_alone and not any(known_to(NAME, request.tools))
+
+
+def _encode_messages(request: ChatRequest, can: frozenset[str]) -> Iterator[dict[str, Any]]:
     """The messages; pictures in tools' answers, which have no place there, come in a user message
-    after all of these answers."""
-    for is_tool, run in groupby(messages, lambda message: message.role == "tool"):
+    after all of these answers. A message that nothing is left of is none."""
+    for is_tool, run in groupby(request.messages, lambda message: message.role == "tool"):
         if not is_tool:
-            yield from (encode_message(message, can) for message in run)
+            typed = request.protocol == NAME
+            yield from (said for message in run for said in _told(message, can, typed))
             continue
         beside: list[Part] = []
         for message in run:
@@ -89,8 +107,34 @@ def _encode_messages(messages: Iterable[Message], can: frozenset[str]) -> Iterat
                     yield _encode_result(part, message.metadata, can)
                 else:
                     beside.append(part)
-        if beside:
-            yield encode_message(Message("user", tuple(beside)), can)
+        yield from _told(Message("user", tuple(beside)), can, typed=False)
+
+
+def _told(message: Message, can: frozenset[str], typed: bool) -> Iterator[dict[str, Any]]:
+    """The message, unless nothing of it is said; an empty one that was ``typed`` so stays."""
+    value = encode_message(message, can)
+    is_empty = value.keys() <= {"role", "content"} and value["content"] in (None, "")
+    said_nothing = typed and not message.content
+    if not is_empty or said_nothing or _says_empty_text(message):
+        yield value
+
+
+def _says_empty_text(message: Message) -> bool:
+    return any(isinstance(part, TextPart) and not part.metadata for part in message.content)
+
+
+def unsaid(request: ChatRequest, can: frozenset[str]) -> Iterator[str]:
+    """What ``encode_request`` leaves out beside the features that it cannot say: a choice among no
+    tools, details of reasoning, and what tools answered with that has no place in any message."""
+    if lacks_tools(request):
+        choices = ("tool_choice.", "parallel_tool_calls")
+        yield from (said for said in asked(request, NAME) if said.startswith(choices))
+    for message in request.messages:
+        for part in message.content:
+            if isinstance(part, ReasoningPart) and lost_details(part, can):
+                yield DETAILS
+            if isinstance(part, ToolResultPart):
+                yield from {medium(inner) for inner in part.content} - {"", *can}
 
 
 def _media(parts: Iterable[Part]) -> list[Part]:
@@ -142,25 +186,46 @@ def _join_reasoning(value: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 def _encode_reasoning(part: ReasoningPart, can: frozenset[str]) -> dict[str, Any]:
-    kept = _kept(part)
-    if kept and "reasoning" in can:
-        return kept.get(RAW) or kept
+    if is_typed(part):
+        return _kept(part)[RAW] if _feature(part) in can else {}
+    details = _kept(part).get("reasoning_details")
+    if details and DETAILS in can:
+        return {"reasoning_details": details}
     value: dict[str, Any] = {}
-    if part.text and ("reasoning" if part.signature else "reasoning.unsigned") in can:
+    if part.text and _feature(part) in can:
         value["reasoning_content"] = part.text
     if part.signature and "reasoning.signature" in can:
         value["reasoning_details"] = [signed(part.text, part.signature)]
     return value
 
 
+def is_typed(part: ReasoningPart) -> bool:
+    """Whether the caller itself wrote this reasoning, in OpenAI chat's shape."""
+    return any(key in _kept(part).get(RAW, {}) for key in REASONING_KEYS)
+
+
+def _feature(part: ReasoningPart) -> str:
+    return "reasoning" if part.signature else "reasoning.unsigned"
+
+
+def says_reasoning(request: ChatRequest) -> bool:
+    """Whether the caller itself wrote any reasoning in OpenAI chat's shape."""
+    said = (part for message in request.messages for part in message.content)
+    return any(isinstance(part, ReasoningPart) and is_typed(part) for part in said)
+
+
+def lost_details(part: ReasoningPart, can: frozenset[str]) -> bool:
+    """Whether details of reasoning are not said back."""
+    wanted = _feature(part) if is_typed(part) else DETAILS
+    return "reasoning_details" in _kept(part) and wanted not in can
+
+
 def _encode_content(parts: Iterable[Part], can: frozenset[str]) -> str | list[dict[str, Any]]:
     match tuple(parts):
-        case ():
-            return ""
         case (TextPart(text, metadata),) if not _marks(metadata, can):
             return text
         case several:
-            return [said for part in several for said in _encode_part(part, can)]
+            return [said for part in several for said in _encode_part(part, can)] or ""
 
 
 def _marks(metadata: Metadata | None, can: frozenset[str]) -> dict[str, Any]:
@@ -171,7 +236,22 @@ def _marks(metadata: Metadata | None, can: frozenset[str]) -> dict[str, Any]:
     return kept
 
 
+def medium(part: Part) -> str:
+    """The feature that a picture, sound or document is; empty for all else."""
+    match part:
+        case ImagePart(data=data):
+            return "image.data" if data else "image.url"
+        case FilePart(data=data, url=url):
+            return "file.data" if data else "file.url" if url else "file.id"
+        case AudioPart():
+            return "audio"
+        case _:
+            return ""
+
+
 def _encode_part(part: Part, can: frozenset[str]) -> Iterator[dict[str, Any]]:
+    if (feature := medium(part)) and feature not in can:
+        return
     kept = _marks(getattr(part, "metadata", None), can)
     match part:
         case TextPart(text):
@@ -197,6 +277,8 @@ def _encode_file(part: FilePart) -> dict[str, Any]:
     if part.data:
         media = part.media_type
         value["file_data"] = data_url.join(media, part.data) if media else part.data
+    elif part.url:
+        value["file_data"] = part.url
     if part.name:
         value["filename"] = part.name
     if part.id:
@@ -212,6 +294,24 @@ def _encode_call(part: ToolCallPart) -> dict[str, Any]:
     function = {"name": part.name, "arguments": part.arguments}
     typed = _typed("function", function, rest(kept, RAW))
     return {"id": part.id, **typed, **kept.get(RAW, {})}
+
+
+def _with_short_ids(message: Message) -> Message:
+    """The message with the ids of others' calls as OpenAI takes them."""
+    content = (
+        replace(part, id=_call_id(part.id))
+        if isinstance(part, ToolCallPart | ToolResultPart)
+        else part
+        for part in message.content
+    )
+    return replace(message, content=tuple(content))
+
+
+def _call_id(id: str) -> str:
+    """An id of at most 40 characters: a longer one always as the same."""
+    if len(id) <= _LONGEST_ID:
+        return id
+    return "call_" + hashlib.blake2b(id.encode(errors="surrogatepass"), digest_size=12).hexdigest()
 
 
 def _encode_tools(request: ChatRequest, can: frozenset[str]) -> Iterator[dict[str, Any]]:

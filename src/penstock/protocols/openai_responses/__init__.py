@@ -23,6 +23,7 @@ from penstock.protocols.openai_responses.request import (
     encode_request,
 )
 from penstock.protocols.openai_responses.response import encode_response
+from penstock.protocols.openai_responses.unsaid import unsaid
 from penstock.types import ChatRequest, ModelInfo
 
 _CHAT = OpenAIChat()
@@ -37,6 +38,13 @@ class OpenAIResponses(Protocol):
     stream_type = "text/event-stream; charset=utf-8"
     cannot_ask = CANNOT_ASK
     extensions = EXTENSIONS
+
+    def can_ask(self, request: ChatRequest) -> frozenset[str]:
+        can = super().can_ask(request)
+        return can if request.protocol in ("", NAME) else can - {"file.id"}
+
+    def loss(self, request: ChatRequest) -> tuple[str, ...]:
+        return tuple(sorted({*super().loss(request), *unsaid(request)}))
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         return encode_request(request)

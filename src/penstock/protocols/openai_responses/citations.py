@@ -52,8 +52,10 @@ def _encode(said: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "url_citation", **missing, **places}
 
 
-def is_whole(annotation: Mapping[str, Any]) -> bool:
+def is_whole(annotation: Any) -> bool:
     """Whether OpenAI would know what an annotation is about: a whole link, or a file it has."""
+    if not isinstance(annotation, Mapping):
+        return True  # not ours to judge
     if annotation.get("type") == "file_citation":
         return bool(annotation.get("file_id"))
     needed = ("url", "title", "start_index", "end_index")

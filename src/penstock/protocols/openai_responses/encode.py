@@ -54,6 +54,8 @@ class ResponseEncoder(Encoder):
         self._open: MessageItem | ReasoningItem | None = None
         self._calls: dict[int, CallItem] = {}
         self._open_calls: dict[int, CallItem] = {}
+        self._spoken: dict[int, None] = {}
+        """The calls that more was said of since the last one began, in that order."""
 
     def encode(self, event: Event) -> bytes:
         match event:
@@ -157,10 +159,12 @@ class ResponseEncoder(Encoder):
         return data + self._write(item.say(delta.text, delta.index, raw))
 
     def _call(self, start: ToolCallStart) -> bytes:
-        over = [index for index, call in self._open_calls.items() if call.is_over()]
         data = self._begin(Start()) + (self._close_all() if self._open else b"")
-        for call in [self._open_calls.pop(index) for index in over if index in self._open_calls]:
-            data += self._close(call)
+        for index in self._spoken:
+            call = self._open_calls.get(index)
+            if call is not None and call.is_over():
+                data += self._close(self._open_calls.pop(index))
+        self._spoken.clear()
         raw, kept = split_marks(start.metadata)
         kind = "custom_tool_call" if kept.get("type") == "custom" else "function_call"
         writing = self._new(kind, raw.get("id"))
@@ -173,10 +177,9 @@ class ResponseEncoder(Encoder):
     def _arguments(self, index: int, fragment: str) -> bytes:
         data = b"" if index in self._calls else self._call(ToolCallStart(index, "", ""))
         call = self._calls[index]
-        data += self._write(call.say(fragment))
-        if index not in self._open_calls and fragment:
-            self._output[call.writing.number] = call.value()  # more, after it seemed over
-        return data
+        if fragment:
+            self._spoken[index] = None
+        return data + self._write(call.say(fragment))
 
     def _close(self, item: MessageItem | ReasoningItem | CallItem) -> bytes:
         data = self._write(item.end())
@@ -198,6 +201,9 @@ class ResponseEncoder(Encoder):
         return data + self._write([(f"response.{kind}", {"response": response})])
 
     def _said(self) -> list[dict[str, Any]]:
+        for call in self._calls.values():
+            if call.writing.number in self._output:  # it may have gone on after it seemed over
+                self._output[call.writing.number] = call.value()
         return [self._output[number] for number in sorted(self._output)]
 
     def error(self, error: PenstockError) -> bytes:

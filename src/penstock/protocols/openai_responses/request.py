@@ -20,8 +20,9 @@ from penstock.protocols.openai_responses.citations import is_whole
 from penstock.protocols.openai_responses.input import decode_input
 from penstock.protocols.openai_responses.items import encode_items
 from penstock.protocols.openai_responses.marks import NAME, marked, rest_of, split_marks
+from penstock.protocols.openai_responses.unsaid import in_words_of_others, lacks_tools
 from penstock.protocols.request_body import read_body
-from penstock.types import ChatRequest, Message, ReasoningPart, TextPart, Tool
+from penstock.types import ChatRequest, Message, TextPart, Tool
 
 CANNOT_ASK = frozenset(
     (
@@ -174,7 +175,7 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     body: dict[str, Any] = dict(request.extra) if in_our_words else {}
     if request.model:
         body["model"] = request.model
-    _encode_messages(request, body, in_our_words)
+    _encode_messages(request, body)
     if request.stream:
         body["stream"] = True
     for name in _BODY_SCALARS:
@@ -185,6 +186,8 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     if tools := [_encode_tool(tool, request) for tool in known_to(NAME, request.tools)]:
         body["tools"] = tools
     _encode_choice(request, body)
+    if lacks_tools(request):
+        body = rest(body, "tool_choice", "parallel_tool_calls")
     if form := _encode_format(request.response_format):
         body["text"] = {**_object(body.get("text")), "format": form}
     if effort := _effort(request):
@@ -192,14 +195,15 @@ def encode_request(request: ChatRequest) -> dict[str, Any]:
     return body
 
 
-def _encode_messages(request: ChatRequest, body: dict[str, Any], in_our_words: bool) -> None:
+def _encode_messages(request: ChatRequest, body: dict[str, Any]) -> None:
     instructions = []
     items: list[dict[str, Any]] = []
     for message in request.messages:
         if split_marks(message.metadata)[0].get("instructions"):
             instructions.append(message.text)
         else:
-            items.extend(encode_items(message if in_our_words else _signed(message)))
+            message = message if request.protocol == NAME else in_words_of_others(message, request)
+            items.extend(encode_items(message))
     for item in items:
         _drop_half_citations(item)
     if instructions:
@@ -212,15 +216,8 @@ def _drop_half_citations(item: dict[str, Any]) -> None:
     """OpenAI refuses a link that lacks anything, as other protocols' citations do."""
     content = item.get("content")
     for part in content if isinstance(content, list) else ():
-        if isinstance(part, dict) and (said := part.get("annotations")):
+        if isinstance(part, dict) and isinstance(said := part.get("annotations"), list):
             part["annotations"] = [link for link in said if is_whole(link)]
-
-
-def _signed(message: Message) -> Message:
-    """A message without the reasoning that no service has signed, and none would take."""
-    content = message.content
-    kept = (part for part in content if not isinstance(part, ReasoningPart) or part.signature)
-    return Message(message.role, tuple(kept), message.metadata)
 
 
 def _encode_tool(tool: Tool, request: ChatRequest) -> dict[str, Any]:

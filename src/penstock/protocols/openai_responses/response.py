@@ -17,6 +17,7 @@ from penstock.types import Message
 Json = dict[str, Any]
 
 NAMELESS = "resp_penstock"
+NO_ARGUMENTS = "{}"
 _COMPLETED = {"status": "completed"}
 _OURS: dict[str, Json] = {
     "message": _COMPLETED,
@@ -101,6 +102,8 @@ def encode_output(message: Message, answer: str) -> list[Json]:
         items.append({**_OURS[kind], **item, "id": id})
         if item.get("call_id") == "":
             items[-1]["call_id"] = call_ids.make(answer, number)
+        if item.get("arguments") == "":  # callers read it as JSON
+            items[-1]["arguments"] = NO_ARGUMENTS
         if kind == "message":
             items[-1]["content"] = encode_content(item["content"])
     return items

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from penstock.events import ToolCallStart
 from penstock.protocols import json
+from penstock.protocols.functions import as_object
 from penstock.protocols.openai_responses.citations import encode_annotations
 from penstock.protocols.openai_responses.items import encode_call
 from penstock.protocols.openai_responses.marks import BETWEEN, RAW_REASONING
@@ -206,6 +207,7 @@ class CallItem:
         self.writing = writing
         self._start = start
         self._pieces: list[str] = []
+        self._length = self._looked_at = 0
         self._is_custom = self._item("in_progress", "")["type"] == "custom_tool_call"
 
     def _item(self, status: str, arguments: str) -> Json:
@@ -220,21 +222,28 @@ class CallItem:
         if not fragment:
             return []
         self._pieces.append(fragment)
+        self._length += len(fragment)
         kind = "custom_tool_call_input" if self._is_custom else "function_call_arguments"
         return [(f"response.{kind}.delta", self.writing.about(delta=fragment))]
 
     def is_over(self) -> bool:
-        """Whether its arguments are whole; what is no JSON is so only at the end."""
-        if self._is_custom:
+        """Whether its arguments are whole; what is no JSON is so only at the end. Those that were
+        not whole are read again only when they are twice as long: what a service sends in small
+        pieces takes no more time than it is long."""
+        if self._is_custom or self._length < 2 * self._looked_at:
             return False
-        try:
-            json.loads("".join(self._pieces).encode())
-        except (*json.UNREADABLE, UnicodeEncodeError):
-            return False
-        return True
+        self._looked_at = self._length
+        return as_object("".join(self._pieces)) is not None
+
+    def _text(self) -> str:
+        """The arguments; none at all are an empty object, which callers read as JSON."""
+        return "".join(self._pieces) or ("" if self._is_custom else "{}")
 
     def end(self) -> Iterator[tuple[str, Json]]:
-        text = "".join(self._pieces)
+        text = self._text()
+        if text and not self._pieces:
+            about = self.writing.about(delta=text)
+            yield "response.function_call_arguments.delta", about
         if self._is_custom:
             yield "response.custom_tool_call_input.done", self.writing.about(input=text)
         else:
@@ -242,4 +251,4 @@ class CallItem:
         yield self.writing.done(self.value())
 
     def value(self) -> Json:
-        return self._item("completed", "".join(self._pieces))
+        return self._item("completed", self._text())

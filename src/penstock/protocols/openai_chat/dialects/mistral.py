@@ -11,6 +11,10 @@ https://docs.mistral.ai/api) and recorded:
 - the id of a tool call has nine letters or digits; any other is refused
   (https://github.com/langchain-ai/langchain/pull/24668);
 - tool calls come whole;
+- a user's message may follow a tool's: what was refused in 2025 ("Unexpected role 'user' after role
+  'tool'", https://github.com/BerriAI/litellm/issues/17761, as engines that run its models still do)
+  was answered in August 2026 (recorded, twice), so that no words are put into the model's mouth
+  between them;
 - errors are ``{"detail": text or list}`` or ``{"object": "error", "message": …}``.
 """
 
@@ -28,6 +32,7 @@ from penstock.errors import PenstockError
 from penstock.events import Reply
 from penstock.protocols import Encoder, json
 from penstock.protocols.error_body import error_from_value
+from penstock.protocols.kept import kept_for
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.protocols.openai_chat.answer import ChatAnswer
 from penstock.protocols.openai_chat.dialects.dialect import Dialect, in_older_words
@@ -42,7 +47,7 @@ from penstock.protocols.openai_chat.dialects.mistral_parts import (
     message_to_mistral,
     to_mistral,
 )
-from penstock.types import ChatRequest, ModelInfo
+from penstock.types import SIGNED, ChatRequest, ModelInfo, Part, ReasoningPart
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 _DIGITS = string.ascii_letters + string.digits
@@ -53,7 +58,9 @@ class Mistral(Dialect):
     """OpenAI chat as Mistral speaks it."""
 
     name = "mistral_chat"
-    cannot_ask = (OpenAIChat.cannot_ask - {"reasoning", "reasoning.unsigned", "top_k"}) | {
+    cannot_ask = (
+        OpenAIChat.cannot_ask - {"file.url", "reasoning", "reasoning.unsigned", "top_k"}
+    ) | {
         "refusal"  # said as text
     }
     extensions = frozenset(("reasoning.signature",))
@@ -90,8 +97,23 @@ class Mistral(Dialect):
     def __init__(self, ask_usage: bool = False) -> None:
         super().__init__(ask_usage)
 
+    def can_ask(self, request: ChatRequest) -> frozenset[str]:
+        parts = (part for message in request.messages for part in message.content)
+        signed = [part for part in parts if isinstance(part, ReasoningPart) and part.signature]
+        are_own = all(self._has_signed(part, request) for part in signed)
+        can = super().can_ask(request)
+        return can | {"reasoning.signature"} if are_own else can - {"reasoning.signature"}
+
+    def _has_signed(self, part: Part, request: ChatRequest) -> bool:
+        """Whether a signature is Mistral's own; where nobody said, whoever speaks to Mistral in
+        its own words has it from there."""
+        known = (getattr(part, "metadata", None) or {}).get(SIGNED)
+        return known == self.name if known else request.protocol in ("", self.family)
+
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
-        signs = "reasoning.signature" in self.can_ask(request)
+        def signs(part: Part) -> bool:
+            return self._has_signed(part, request)
+
         messages = tuple(message_to_mistral(message, signs) for message in request.messages)
         return super().encode_request(replace(request, messages=messages))
 
@@ -115,6 +137,12 @@ class Mistral(Dialect):
         if isinstance(messages := body.get("messages"), list):
             body["messages"] = [_from_mistral(message) for message in messages]
         return body
+
+    def _refused(self, request: ChatRequest) -> Iterator[str]:
+        yield from super()._refused(request)
+        for message in request.messages:
+            if message.role != "tool" and "name" in kept_for(self.family, message.metadata):
+                yield "messages.name"
 
     def decode_request(self, body: Mapping[str, Any]) -> ChatRequest:
         request = super().decode_request(body)
@@ -172,8 +200,6 @@ def _with_parameters(tool: dict[str, Any]) -> dict[str, Any]:
 
 def _to_mistral(message: dict[str, Any]) -> dict[str, Any]:
     message = dict(message)
-    if message["role"] == "developer":
-        message["role"] = "system"
     if message["role"] != "tool":
         message.pop("name", None)
     if message.get("tool_call_id"):

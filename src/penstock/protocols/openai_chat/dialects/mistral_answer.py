@@ -17,10 +17,11 @@ from penstock.events import (
 )
 from penstock.protocols import json
 from penstock.protocols.kept import kept_for
+from penstock.protocols.loss import RAW
 from penstock.protocols.openai_chat.chunks import Chunk
 from penstock.protocols.openai_chat.dialects.failing import FailingAnswer
 from penstock.protocols.openai_chat.dialects.mistral_parts import thinking, thought
-from penstock.protocols.openai_chat.encode import ChunkEncoder
+from penstock.protocols.openai_chat.encode import NO_ARGUMENTS, ChunkEncoder
 from penstock.protocols.openai_chat.request_decode import NAME
 from penstock.protocols.openai_chat.usage import encode_usage
 from penstock.types import ChatRequest, Part, ReasoningPart, RefusalPart, TextPart
@@ -28,6 +29,9 @@ from penstock.types import ChatRequest, Part, ReasoningPart, RefusalPart, TextPa
 
 class MistralAnswer(FailingAnswer):
     """Reads content that is a string or a list of parts, in turn."""
+
+    _closed: tuple[int, Any] = (-1, None)
+    """The part of thinking that was read last, and whether it is said to be whole."""
 
     def take_chunk(self, chunk: Chunk) -> Iterator[Event]:
         chunk.usage = chunk.usage or None  # the SDK wants an object even where nothing is known
@@ -50,7 +54,11 @@ class MistralAnswer(FailingAnswer):
         text, signature = self._join("reasoning", thought(part)), part.get("signature")
         signature = signature if isinstance(signature, str) else ""
         if text or signature:
-            yield ReasoningDelta(text, self._part(ReasoningDelta), signature)
+            index, closed = self._part(ReasoningDelta), part.get("closed")
+            is_known = closed is None or self._closed == (index, closed)
+            self._closed = index, closed
+            kept = None if is_known else {NAME: {RAW: {"closed": closed}}}
+            yield ReasoningDelta(text, index, signature, kept)
 
     def _block(self, part: Mapping[str, Any]) -> Event:
         """A part that only Mistral understands (a reference), whole and alone."""
@@ -76,9 +84,10 @@ class MistralEncoder(ChunkEncoder):
                 if kept.get("logprobs"):
                     return self._delta({"content": text}, logprobs=kept["logprobs"])
                 return super().encode(TextDelta(text)) if text else b""
-            case ReasoningDelta(text, _, signature):
-                said = text or signature
-                return self._delta({"content": [thinking(text, signature)]}) if said else b""
+            case ReasoningDelta(text, _, signature, metadata) if text or signature:
+                return self._delta({"content": [thinking(text, signature, metadata)]})
+            case ReasoningDelta():
+                return b""
             case ToolCallStart(index, id, name):
                 self._pieces[index] = id, name, []
                 return b""
@@ -125,14 +134,14 @@ def _encode_part(part: Part) -> dict[str, Any] | None:
             return dict(block)
         case TextPart(text) | RefusalPart(text) if text:
             return {"type": "text", "text": text}
-        case ReasoningPart(text, signature) if text or signature:
-            return thinking(text, signature)
+        case ReasoningPart(text, signature, metadata) if text or signature:
+            return thinking(text, signature, metadata)
         case _:
             return None
 
 
 def _call(id: str, name: str, pieces: list[str], number: int) -> dict[str, Any]:
-    function = {"name": name, "arguments": "".join(pieces)}
+    function = {"name": name, "arguments": "".join(pieces) or NO_ARGUMENTS}
     return {"id": id, "type": "function", "function": function, "index": number}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from penstock.protocols import data_url
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.openai_chat.request_decode import NAME
-from penstock.types import Message, OpaquePart, Part, ReasoningPart, TextPart
+from penstock.types import Message, Metadata, OpaquePart, Part, ReasoningPart, TextPart
 
 _WAVE = "UklG"
 """How base64 of a RIFF file begins."""
@@ -24,7 +24,7 @@ def from_mistral(part: Any) -> Any:
     match part:
         case {"type": "input_audio", "input_audio": str(said)}:
             return _audio(said)
-        case {"type": "document_url", "document_url": str(url)} if data_url.split(url)[1]:
+        case {"type": "document_url", "document_url": str(url)} if _is_source(url):
             name = part.get("document_name")
             file = {"file_data": url} | ({"filename": name} if name else {})
             return {"type": "file", "file": file, **rest(part, *_DOCUMENT)}
@@ -32,6 +32,10 @@ def from_mistral(part: Any) -> Any:
             return {"type": "file", "file": {"file_id": id}, **rest(part, "type", "file_id")}
         case _:
             return part
+
+
+def _is_source(url: str) -> bool:
+    return url.startswith(("https://", "http://")) or bool(data_url.split(url)[1])
 
 
 _DOCUMENT = ("type", "document_url", "document_name")
@@ -62,23 +66,29 @@ def to_mistral(part: dict[str, Any]) -> dict[str, Any]:
             return part
 
 
-def message_to_mistral(message: Message, signs: bool) -> Message:
-    """With reasoning, and what only Mistral understands, as parts of the content; ``signs``: the
-    signature is Mistral's own."""
+Signs: TypeAlias = Callable[[Part], bool]
+
+
+def message_to_mistral(message: Message, signs: Signs) -> Message:
+    """With reasoning, and what only Mistral understands, as parts of the content; ``signs`` tells
+    whether a part's signature is Mistral's own."""
     if message.role != "assistant":
         return message
-    return replace(message, content=tuple(_to_part(part, signs) for part in message.content))
+    said = (told for part in message.content for told in _to_parts(part, signs))
+    return replace(message, content=tuple(said))
 
 
-def _to_part(part: Part, signs: bool) -> Part:
+def _to_parts(part: Part, signs: Signs) -> Iterator[Part]:
     match part:
         case ReasoningPart(text, signature, metadata):
-            kept = kept_for(NAME, metadata).get(RAW, {}).get("thinking")
-            return OpaquePart(NAME, kept or thinking(text, signature if signs else ""))
+            signature = signature if signs(part) else ""
+            raw = kept_for(NAME, metadata).get(RAW, {}).get("thinking")
+            if raw or text or signature:
+                yield OpaquePart(NAME, raw or thinking(text, signature, metadata))
         case TextPart("", metadata) if block := kept_for(NAME, metadata).get("block"):
-            return OpaquePart(NAME, block)
+            yield OpaquePart(NAME, block)
         case _:
-            return part
+            yield part
 
 
 def message_from_mistral(message: Message) -> Message:
@@ -97,10 +107,13 @@ def _from_part(part: Part) -> Part:
             return part
 
 
-def thinking(text: str, signature: str = "") -> dict[str, Any]:
+def thinking(text: str, signature: str = "", metadata: Metadata | None = None) -> dict[str, Any]:
     """Reasoning as a part of the content."""
     value: dict[str, Any] = {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
-    return {**value, "signature": signature} if signature else value
+    if signature:
+        value["signature"] = signature
+    raw = kept_for(NAME, metadata).get(RAW, {})
+    return {**value, "closed": raw["closed"]} if "closed" in raw else value
 
 
 def thought(part: Mapping[str, Any]) -> str:

@@ -7,8 +7,11 @@ https://openrouter.ai/docs/api-reference/overview, https://openrouter.ai/docs/er
 - reasoning comes as ``reasoning`` and as ``reasoning_details``, whose items (texts with signatures,
   summaries, sealed data) are said back unchanged; in a stream they come in fragments, which their
   ``index`` and ``type`` join (recorded);
+- a document may be an address in ``file_data``
+  (https://openrouter.ai/docs/features/multimodal/pdfs);
 - cache marks (https://openrouter.ai/docs/client-sdks/typescript/models/anthropiccachecontroldirective)
   and ``top_k`` are passed on;
+- the role ``developer`` is known (recorded);
 - the finish reason ``error`` is no end of an answer.
 """
 
@@ -20,6 +23,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from penstock.events import Event, ReasoningDelta, Start
+from penstock.protocols.effort import effort_for
 from penstock.protocols.kept import rest
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.protocols.openai_chat.answer import ChatAnswer
@@ -27,6 +31,7 @@ from penstock.protocols.openai_chat.chunks import Chunk, Delta
 from penstock.protocols.openai_chat.dialects.dialect import Dialect, named_reasoning
 from penstock.protocols.openai_chat.dialects.failing import FailingAnswer
 from penstock.protocols.openai_chat.request_decode import NAME
+from penstock.protocols.openai_chat.request_encode import DETAILS
 from penstock.types import ChatRequest
 
 _GROWING = ("text", "summary", "data", "signature")
@@ -39,6 +44,7 @@ class OpenRouter(Dialect):
     name = "openrouter_chat"
     cannot_ask = OpenAIChat.cannot_ask - {
         "cache",
+        "file.url",
         "reasoning",
         "reasoning.signature",
         "reasoning.unsigned",
@@ -46,6 +52,10 @@ class OpenRouter(Dialect):
         "top_k",
     }
     extensions = frozenset(("tool_result.file", "tool_result.image"))
+    knows_developer = True
+
+    def can_ask(self, request: ChatRequest) -> frozenset[str]:
+        return super().can_ask(request) | {DETAILS}
 
     def answer(self) -> ChatAnswer:
         return RoutedAnswer()
@@ -64,10 +74,15 @@ class OpenRouter(Dialect):
         body = rest(body, "reasoning_effort")
         return {**body, "reasoning": thinking} if thinking else body
 
-    def _refused(self, request: ChatRequest) -> Iterator[str]:
-        yield from super()._refused(request)
-        if request.reasoning_budget and request.reasoning_effort is not None:
+    def _unsaid(self, request: ChatRequest) -> Iterator[str]:
+        yield from super()._unsaid(request)
+        budget, word = request.reasoning_budget, request.reasoning_effort
+        if budget is None:
+            return
+        if budget > 0 and word is not None:
             yield "reasoning_effort"  # one or the other
+        if budget < 0 or (budget == 0 and word not in (None, "none")):
+            yield "reasoning_budget"
 
 
 def _with_thinking(request: ChatRequest, said: dict[str, Any]) -> ChatRequest:
@@ -83,11 +98,12 @@ def _with_thinking(request: ChatRequest, said: dict[str, Any]) -> ChatRequest:
 
 
 def _thinking(request: ChatRequest) -> dict[str, Any]:
-    if request.reasoning_budget:
-        return {"max_tokens": request.reasoning_budget}
-    if request.reasoning_effort is not None:
-        return {"effort": request.reasoning_effort}
-    return {} if request.reasoning_budget is None else {"effort": "none"}
+    budget, word = request.reasoning_budget, request.reasoning_effort
+    if budget is not None and budget > 0:
+        return {"max_tokens": budget}
+    if word is not None:
+        return {"effort": word}
+    return {} if budget is None else {"effort": effort_for(budget)}
 
 
 class RoutedAnswer(FailingAnswer):

@@ -7,16 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from penstock.protocols.loss import ASKED
-from penstock.types import (
-    AudioPart,
-    ChatRequest,
-    FilePart,
-    ImagePart,
-    Message,
-    Part,
-    RefusalPart,
-    TextPart,
-)
+from penstock.types import ChatRequest, Message, Part, RefusalPart, TextPart
 
 _SCALARS = (
     "temperature",
@@ -71,17 +62,5 @@ def _parts(message: Message, cannot: frozenset[str]) -> Iterator[Part]:
     for part in message.content:
         if isinstance(part, RefusalPart) and "refusal" in cannot:
             yield TextPart(part.text)  # its words are said, though not as a refusal
-        elif _kind(part) not in cannot:
-            yield part
-
-
-def _kind(part: Part) -> str:
-    match part:
-        case ImagePart(data=data):
-            return "image.data" if data else "image.url"
-        case FilePart(data=data):
-            return "file.data" if data else "file.id"
-        case AudioPart():
-            return "audio"
-        case _:
-            return ""  # text, and what the encoder itself looks at
+        else:
+            yield part  # the encoder itself looks at all the rest

@@ -1,7 +1,8 @@
 """What a model may say, as hypothesis strategies: texts, streams of events, ways to frame them.
 
 ``chats`` draws streams in their canonical form, the one that decoding gives back: parts numbered
-in the order they began, nothing empty, metadata only where a protocol has a place for it.
+in the order they began, nothing empty (no arguments are ``{}``), metadata only where a protocol has
+a place for it.
 """
 
 from __future__ import annotations
@@ -188,6 +189,18 @@ _said = st.one_of(
 )
 
 
+def _no_arguments(events: list[Event]) -> list[Event]:
+    """``{}`` for each function that nothing was said to: its arguments are an empty object."""
+    heard = {event.index for event in events if isinstance(event, ToolCallDelta)}
+    return [
+        ToolCallDelta(event.index, "{}")
+        for event in events
+        if isinstance(event, ToolCallStart)
+        and event.index not in heard
+        and (event.metadata or {}).get(NAME, {}).get("type") != "custom"
+    ]
+
+
 @st.composite
 def chats(draw: st.DrawFn) -> tuple[Event, ...]:
     """A whole stream as OpenAI chat can say it: interleaved tool calls, signed reasoning,
@@ -195,6 +208,7 @@ def chats(draw: st.DrawFn) -> tuple[Event, ...]:
     chat = _Chat()
     for said in draw(st.lists(_said, max_size=12)):
         said.add(chat)
+    chat.events += _no_arguments(chat.events)
     reason, raw_reason = draw(endings)
     start = Start(draw(words), draw(words))
     about = draw(st.sampled_from([None, {NAME: {"answer": {"service_tier": "default"}}}]))

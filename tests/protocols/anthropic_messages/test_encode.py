@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from penstock import protocols
 from penstock.events import (
     Event,
     Finish,
@@ -20,7 +21,6 @@ from penstock.events import (
     collect,
 )
 from penstock.protocols.anthropic_messages import AnthropicMessages
-from penstock.protocols.functions import as_object
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.types import ChatRequest, Message, TextPart, Usage
 from protocols.reading import outcome_of, read
@@ -131,12 +131,13 @@ def test_calls_whose_arguments_come_in_turn_keep_them_apart() -> None:
 
 def test_many_open_calls_cost_no_more_than_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     read_again: list[int] = []
+    loads = protocols.json.loads
 
-    def counted(text: str) -> dict[str, Any] | None:
-        read_again.append(len(text))
-        return as_object(text)
+    def counted(data: bytes) -> Any:
+        read_again.append(len(data))
+        return loads(data)
 
-    monkeypatch.setattr("penstock.protocols.anthropic_messages.encode.as_object", counted)
+    monkeypatch.setattr(protocols.json, "loads", counted)
     piece, count = '{"a":{"b":"' + "x" * 200, 300
     events: list[Event] = [Start()]
     for index in range(count):

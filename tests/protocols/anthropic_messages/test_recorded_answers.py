@@ -14,7 +14,7 @@ from penstock.events import Finish, Reply
 from penstock.protocols.anthropic_messages import AnthropicMessages
 from penstock.protocols.anthropic_messages.citations import citations_of
 from protocols import recorded
-from protocols.reading import Outcome, by, outcome_of, read
+from protocols.reading import Outcome, by, outcome_of, places, read
 
 MESSAGES = AnthropicMessages()
 NAME = "anthropic_messages"
@@ -186,7 +186,7 @@ def test_a_recorded_stream_that_was_cut_never_ends_well(case: recorded.Case) -> 
     body = recorded.body(case)
     end = body.rindex(b"}") + 1
     whole = read(MESSAGES, body)
-    spread = {len(body) * n // 30 for n in range(30)} | set(range(max(0, end - 100), end))
+    spread = places(end)
     decoder, fed, said = MESSAGES.decoder(), 0, list(whole.events[:0])
     for cut in sorted(cut for cut in spread if cut < end):
         outcome = outcome_of(decoder.feed(body[fed:cut]))

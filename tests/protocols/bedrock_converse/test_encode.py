@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from penstock import protocols
 from penstock.events import (
     Event,
     Finish,
@@ -21,7 +22,6 @@ from penstock.events import (
 )
 from penstock.protocols.aws_eventstream import EventStreamDecoder, read_headers, split_frame
 from penstock.protocols.bedrock_converse import BedrockConverse
-from penstock.protocols.functions import as_object
 from penstock.types import CITATIONS, ChatRequest, Message, RefusalPart, TextPart, Usage
 from protocols.reading import outcome_of, read
 
@@ -124,12 +124,13 @@ def test_calls_whose_arguments_come_in_turn_keep_them_apart() -> None:
 
 def test_many_open_calls_cost_no_more_than_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     read_again: list[int] = []
+    loads = protocols.json.loads
 
-    def counted(text: str) -> dict[str, Any] | None:
-        read_again.append(len(text))
-        return as_object(text)
+    def counted(data: bytes) -> Any:
+        read_again.append(len(data))
+        return loads(data)
 
-    monkeypatch.setattr("penstock.protocols.bedrock_converse.encode.as_object", counted)
+    monkeypatch.setattr(protocols.json, "loads", counted)
     piece, count = '{"a":{"b":"' + "x" * 200, 300
     events: list[Event] = [Start()]
     for index in range(count):

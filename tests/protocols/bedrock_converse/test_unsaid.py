@@ -155,6 +155,33 @@ def test_formats_are_said_in_bedrocks_words(part: Part, form: str) -> None:
     assert value["format"] == form
 
 
+@pytest.mark.parametrize(
+    ("feature", "part"),
+    [
+        ("image.data", ImagePart("", "AA==", "image/bmp")),
+        ("image.data", ImagePart("", "AA==", "")),
+        ("file.data", FilePart("AA==", "video/mp4")),
+        ("file.data", FilePart("AA==", "application/zip")),
+    ],
+)
+def test_formats_that_bedrock_does_not_list_are_left_out_and_named(feature: str, part: Any) -> None:
+    inside = ToolResultPart("t", (part,))
+    request = ChatRequest(
+        messages=(Message("user", (TextPart("Hi"), part, inside)),), protocol="openai_chat"
+    )
+    result = {"toolResult": {"toolUseId": "t", "content": []}}
+    (turn,) = CONVERSE.encode_request(request)["messages"]
+    assert turn["content"] == [{"text": "Hi"}, result]
+    assert CONVERSE.loss(request) == (feature, f"tool_result.{feature.removesuffix('.data')}")
+
+
+def test_a_temperature_above_bedrocks_scale_is_lost() -> None:
+    user = {"role": "user", "content": "Hi"}
+    body, lost = said({"model": "m", "messages": [user], "temperature": 1.7})
+    assert "inferenceConfig" not in body
+    assert lost == ("temperature",)
+
+
 @pytest.mark.parametrize("id", ["functions.f:0", "x" * 65, "", "я"])
 def test_a_calls_id_is_made_to_fit_in_the_call_and_its_result(id: str) -> None:
     call = Message("assistant", (ToolCallPart(id, "f", "{}"),))

@@ -22,7 +22,7 @@ class Manner(NamedTuple):
 
     ``words``: the finish reasons, the first for an answer from elsewhere; ``no_word`` where nobody
     gave one. ``objects``: whether arguments are objects in streams and whole answers; ``nothing``:
-    the text of a whole answer's call without arguments; ``wraps``: free text is told as an object
+    the text of a call without arguments, in either; ``wraps``: free text is told as an object
     that holds it, where arguments are text too. ``numbers``: what of the usage has a
     place; ``sums``: the total is made where nobody said it; ``needed``: numbers that are 0 where
     nobody said them, and told to be so beside; ``unspent``: what stands for no usage at all.
@@ -31,7 +31,7 @@ class Manner(NamedTuple):
     words: Mapping[FinishReason, tuple[str, ...]]
     no_word: str | None = None
     objects: tuple[bool, bool] = (False, False)
-    nothing: str = ""
+    nothing: tuple[str, str] = ("", "")
     wraps: bool = False
     numbers: tuple[str, ...] = NUMBERS
     sums: bool = False
@@ -50,15 +50,20 @@ _CHAT: Mapping[FinishReason, tuple[str, ...]] = {
 }
 
 MANNERS: Mapping[str, Manner] = {
-    "openai_chat": Manner({**_CHAT, "tool_calls": ("tool_calls", "function_call")}, sums=True),
-    "mistral_chat": Manner({**_CHAT, "length": ("length", "model_length")}, sums=True),
+    "openai_chat": Manner(
+        {**_CHAT, "tool_calls": ("tool_calls", "function_call")}, nothing=("{}", "{}"), sums=True
+    ),
+    "mistral_chat": Manner(
+        {**_CHAT, "length": ("length", "model_length")}, nothing=("{}", "{}"), sums=True
+    ),
     "openai_responses": Manner(
         {
             "stop": ("completed", "complete"),
             "tool_calls": ("completed", "complete"),
             "length": ("incomplete: max_output_tokens",),
             "content_filter": ("incomplete: content_filter",),
-        }
+        },
+        nothing=("{}", "{}"),
     ),
     "anthropic_messages": Manner(
         {
@@ -111,7 +116,7 @@ MANNERS: Mapping[str, Manner] = {
             "tool_calls": ("TOOL_CALL",),
             "content_filter": ("ERROR_TOXIC",),
         },
-        nothing="{}",
+        nothing=("", "{}"),
         numbers=("input", "output", "cached_input", "reasoning"),
     ),
     "ollama_chat": Manner(
@@ -183,7 +188,7 @@ def _arguments(manner: Manner, said: str, whole: bool) -> Any:
     if manner.wraps and not said.lstrip().startswith("{"):
         held = _object(said)
         return json.encode(held).decode() if held else ""
-    return said or manner.nothing * whole
+    return said or manner.nothing[whole]
 
 
 def _call_id(name: str, reply: Reply, number: int) -> str:

@@ -21,7 +21,7 @@ from penstock.protocols.ollama_chat import OllamaChat
 from penstock.protocols.ollama_chat.usage import encode_usage
 from penstock.types import ChatRequest
 from protocols import recorded
-from protocols.reading import Outcome, outcome_of, read
+from protocols.reading import Outcome, outcome_of, places, read
 
 CHAT = OllamaChat()
 NAME = "ollama_chat"
@@ -105,10 +105,10 @@ def test_a_recorded_refusal_reads_as_the_sdk_read_it(case: recorded.Case) -> Non
 
 @recorded.each(STREAMS)
 def test_a_recorded_stream_that_was_cut_never_ends_well(case: recorded.Case) -> None:
-    """Cut at 50 places over its length and at each of the last 300 bytes before its end."""
+    """Cut at many places before its end."""
     body = recorded.body(case)
     end = body.rindex(b"}") + 1
-    spread = {len(body) * n // 50 for n in range(50)} | set(range(max(0, end - 300), end))
+    spread = places(end)
     decoder, fed, said = CHAT.decoder(), 0, list[Event]()
     whole = read(CHAT, body)
     for cut in sorted(cut for cut in spread if cut < end):
@@ -126,7 +126,7 @@ def test_a_recorded_stream_that_was_cut_never_ends_well(case: recorded.Case) -> 
 @recorded.each(WHOLES)
 def test_a_recorded_answer_that_was_cut_never_ends_well(case: recorded.Case) -> None:
     body = recorded.body(case).rstrip()
-    for cut in {len(body) * n // 50 for n in range(50)} | set(range(len(body) - 99, len(body))):
+    for cut in places(len(body)):
         for outcome in (outcome_of(CHAT.decode_response(body[:cut])), read(CHAT, body[:cut])):
             assert outcome.error in (EmptyStream, StreamTruncated, UnexpectedAnswer)
             assert not outcome.finish

@@ -37,6 +37,7 @@ from protocols.strategies import chats
 
 CHAT = OpenAIChat()
 NAME = "openai_chat"
+ASKED = ChatRequest(model="asked")
 
 
 def chunks(*events: Event, **extra: Any) -> list[Any]:
@@ -71,6 +72,25 @@ def test_every_chunk_is_one_event_of_one_line(events: tuple[Event, ...]) -> None
         for frame in data.removesuffix(b"\n\n").split(b"\n\n"):
             assert frame.startswith(b"data: ")
             assert not {b"\n", b"\r"} & {frame[i : i + 1] for i in range(len(frame))}
+
+
+def test_no_arguments_are_an_empty_object() -> None:
+    """Clients parse them as JSON: OpenAI's models say ``{}``."""
+    custom = {NAME: {"type": "custom"}}
+    events = (
+        Start("c1", "m"),
+        ToolCallStart(0, "a", "f"),
+        ToolCallStart(1, "b", "g", custom),
+        ToolCallStart(2, "c", "h"),
+        ToolCallDelta(0, ""),
+        ToolCallDelta(2, '{"x":1}'),
+        Finish("tool_calls", "tool_calls"),
+    )
+    said = outcome_of(CHAT.decode_response(wire.encode(CHAT.encode_response(collect(events)))))
+    encoder = CHAT.encoder(ASKED)
+    stream = b"".join(encoder.encode(event) for event in events)
+    for reply in (said.reply, read(CHAT, stream).reply):
+        assert [call.arguments for call in reply.tool_calls] == ["{}", "", '{"x":1}']
 
 
 def test_all_chunks_of_a_stream_name_the_same_answer() -> None:

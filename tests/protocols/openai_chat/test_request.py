@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from penstock.errors import InvalidRequest
 from penstock.events import collect
@@ -162,6 +163,9 @@ def test_a_reply_can_be_asked_back(events: Any) -> None:
     """A reply becomes the next request's history, and a service of the same protocol reads it."""
     reply = collect(events)
     asked = CHAT.encode_request(ChatRequest(messages=(reply.message,)))
+    if not asked["messages"]:
+        assert (reply.text, reply.refusal, reply.tool_calls) == ("", "", ())
+        return
     written = json.loads(json.encode(asked))["messages"][0]
     spoken = written["content"] or ""
     if isinstance(spoken, list):
@@ -313,6 +317,112 @@ def test_a_part_of_another_protocol_is_left_out_and_named() -> None:
         {"type": "text", "text": "Hi"}
     ]
     assert CHAT.loss(request) == ("other.hologram",)
+
+
+def sent(*messages: Message, protocol: str = "other", **fields: Any) -> Any:
+    """The messages as a service gets them, and what is lost."""
+    request = ChatRequest(messages=messages, protocol=protocol, **fields)
+    return CHAT.encode_request(request)["messages"], CHAT.loss(request)
+
+
+HI = Message("user", (TextPart("Hi"),))
+SAID_HI = {"role": "user", "content": "Hi"}
+
+
+@pytest.mark.parametrize("protocol", ["", "other"])
+def test_a_document_elsewhere_is_left_out_and_named(protocol: str) -> None:
+    part = FilePart(url="https://a.example/b.pdf")
+    assert sent(Message("user", (part,)), protocol=protocol) == ([], ("file.url",))
+    result = Message("tool", (ToolResultPart("c", (part,)),))
+    (said,), lost = sent(result, protocol=protocol)
+    assert said == {"role": "tool", "content": "", "tool_call_id": "c"}
+    assert set(lost) & {"file.url", "tool_result.file"}
+
+
+def test_an_address_that_was_typed_for_a_document_s_data_stays() -> None:
+    part = {"type": "file", "file": {"file_data": "https://a.example/b", "filename": "b"}}
+    body = asks({"role": "user", "content": [part]})
+    request = CHAT.decode_request(body)
+    assert request.messages[0].content == (FilePart(url="https://a.example/b", name="b"),)
+    assert again(body) == body
+    assert CHAT.loss(request) == ()
+
+
+def test_a_file_that_another_service_has_is_left_out_and_named() -> None:
+    message = Message("user", (TextPart("Hi"), FilePart(id="files/1")))
+    (said,), lost = sent(message)
+    assert said["content"] == [{"type": "text", "text": "Hi"}]
+    assert lost == ("file.id",)
+    (said,), lost = sent(message, protocol="")
+    assert said["content"][1] == {"type": "file", "file": {"file_id": "files/1"}}
+    assert lost == ()
+
+
+def test_without_tools_nothing_is_chosen() -> None:
+    foreign = (Tool("search", metadata={"other": {"tool": {"type": "search"}}}),)
+    request = ChatRequest(
+        messages=(HI,),
+        tools=foreign,
+        tool_choice="required",
+        parallel_tool_calls=False,
+        protocol="other",
+    )
+    assert not {"tool_choice", "parallel_tool_calls"} & CHAT.encode_request(request).keys()
+    assert CHAT.loss(request) == ("parallel_tool_calls", "tool_choice.required", "tools.search")
+    alone = ChatRequest(messages=(HI,), tool_choice="required")
+    assert "tool_choice" not in CHAT.encode_request(alone)
+    assert CHAT.loss(alone) == ("tool_choice.required",)
+
+
+def test_a_turn_that_nothing_is_left_of_is_none() -> None:
+    opaque = OpaquePart("other", {"type": "hologram"})
+    silent = (
+        Message("assistant", (opaque,)),
+        Message("assistant"),
+        Message("assistant", (ReasoningPart("Hm"),)),
+        Message("user", (opaque,)),
+    )
+    assert sent(HI, *silent)[0] == [SAID_HI]
+    result = Message("tool", (ToolResultPart("c", (opaque,)),))
+    assert sent(result)[0] == [{"role": "tool", "content": "", "tool_call_id": "c"}]
+    assert sent(Message("assistant", (TextPart(""),)))[0] == [{"role": "assistant", "content": ""}]
+
+
+def test_a_long_id_is_short_for_call_and_result_alike() -> None:
+    ids = ["c" * 41, "d" * 80, "e" * 40]
+    calls = Message("assistant", tuple(ToolCallPart(id, "f", "{}") for id in ids))
+    results = [Message("tool", (ToolResultPart(id),)) for id in ids]
+    said, *answers = sent(calls, *results)[0]
+    told = [call["id"] for call in said["tool_calls"]]
+    assert told == [answer["tool_call_id"] for answer in answers]
+    assert all(len(id) <= 40 for id in told)
+    assert told[2] == ids[2]
+    assert len(set(told)) == 3
+
+
+def test_reasoning_of_an_answer_is_not_said_back_to_openai() -> None:
+    details = {NAME: {"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}}
+    parts = (ReasoningPart("Hm"), ReasoningPart("So", "", details), TextPart("Hi"))
+    (said,), lost = sent(Message("assistant", parts), protocol="")
+    assert said == {"role": "assistant", "content": "Hi"}
+    assert lost == ("reasoning.reasoning_details", "reasoning.unsigned")
+
+
+def test_reasoning_that_the_caller_typed_is_said_back() -> None:
+    typed = {"role": "assistant", "content": "Hi", "reasoning_content": "Hm"}
+    request = replace(CHAT.decode_request(asks(typed)), protocol="")
+    assert CHAT.encode_request(request)["messages"] == [typed]
+    assert CHAT.loss(request) == ()
+
+
+def test_one_answer_is_asked_where_more_were() -> None:
+    request = CHAT.decode_request(asks(USER, n=3, logit_bias={"1": 2}))
+    one, lost = CHAT.one_answer(request)
+    assert one == replace(request, extra={"logit_bias": {"1": 2}})
+    assert lost == ("extra.n",)
+    for count in (1, True, "3", None):
+        request = ChatRequest(messages=(HI,), extra={"n": count})
+        assert CHAT.one_answer(request) == (request, ())
 
 
 F = {"name": "f", "arguments": ""}

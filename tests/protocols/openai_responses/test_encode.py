@@ -19,8 +19,8 @@ from penstock.events import (
     ToolCallStart,
     collect,
 )
-from penstock.protocols import call_ids
-from penstock.protocols.openai_responses import OpenAIResponses
+from penstock.protocols import call_ids, functions
+from penstock.protocols.openai_responses import OpenAIResponses, writing
 from penstock.types import ChatRequest, Usage
 from protocols.reading import outcome_of, read
 
@@ -129,6 +129,7 @@ INTERLEAVED: tuple[Event, ...] = (
     ToolCallDelta(1, ": 2}"),
     ToolCallStart(2, "t3", "h"),
     ToolCallDelta(0, " "),
+    ToolCallDelta(2, "{}"),
     Finish("tool_calls", "completed"),
 )
 FOREIGN: tuple[Event, ...] = (
@@ -155,7 +156,42 @@ def test_what_another_protocol_said_reads_back_the_same(events: tuple[Event, ...
 
 def test_more_arguments_after_their_end_are_in_the_final_response() -> None:
     last = frames(stream(*INTERLEAVED))[-1]["response"]
-    assert [item["arguments"] for item in last["output"]] == ['{"a": 1} ', '{"b": 2}', ""]
+    assert [item["arguments"] for item in last["output"]] == ['{"a": 1} ', '{"b": 2}', "{}"]
+
+
+def test_no_arguments_are_an_empty_object() -> None:
+    """Clients parse them as JSON: OpenAI's models say ``{}``."""
+    custom = {NAME: {"type": "custom"}}
+    calls = (ToolCallStart(0, "a", "f"), ToolCallStart(1, "b", "g", custom))
+    events = (Start("i", "m"), *calls, Finish("tool_calls", "completed"))
+    said = frames(stream(*events))
+    pieces = [frame["delta"] for frame in said if frame["type"].endswith("arguments.delta")]
+    done = [frame["arguments"] for frame in said if frame["type"].endswith("arguments.done")]
+    assert (pieces, done) == (["{}"], ["{}"])
+    for output in (
+        said[-1]["response"]["output"],
+        RESPONSES.encode_response(collect(events))["output"],
+    ):
+        assert [item.get("arguments", item.get("input")) for item in output] == ["{}", ""]
+
+
+def test_many_open_calls_take_no_more_time_than_they_are_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read_so_far = []
+
+    def counted(text: str) -> dict[str, Any] | None:
+        read_so_far.append(len(text))
+        return functions.as_object(text)
+
+    monkeypatch.setattr(writing, "as_object", counted)
+    encoder = RESPONSES.encoder(ChatRequest(model="asked"))
+    for index in range(100):
+        encoder.encode(ToolCallStart(index, f"c{index}", "f"))
+        for _ in range(20):
+            encoder.encode(ToolCallDelta(0, '{"a": "'))
+            encoder.encode(ToolCallDelta(index, '{"a": "'))
+    assert sum(read_so_far) < 4 * 100 * 40 * len('{"a": "')
 
 
 def test_arguments_without_a_call_are_a_call_without_a_name() -> None:

@@ -354,7 +354,60 @@ def test_signed_reasoning_of_another_protocol_goes_into_an_item() -> None:
         "encrypted_content": "c2ln",
     }
     assert written(ReasoningPart("Hm")) == []
-    assert written(ReasoningPart("Hm"), protocol="") != []
+
+
+@pytest.mark.parametrize("protocol", ["", "openai_chat"])
+def test_reasoning_that_openai_cannot_know_again_is_left_out_and_named(protocol: str) -> None:
+    unknown = ReasoningPart("Hm")
+    own = ReasoningPart("So", "", {NAME: {"raw": {"id": "rs_1"}}})
+    messages = (Message("assistant", (own, unknown)),)
+    request = ChatRequest(messages=messages, protocol=protocol)
+    items = RESPONSES.encode_request(request)["input"]
+    assert [item["id"] for item in items] == (["rs_1"] if protocol == "" else [])
+    assert RESPONSES.loss(request) == ("reasoning.unsigned",)
+
+
+def test_without_tools_nothing_is_chosen() -> None:
+    foreign = (Tool("search", metadata={"other": {"tool": {"type": "search"}}}),)
+    request = ChatRequest(
+        messages=(Message("user", (TextPart("Hi"),)),),
+        tools=foreign,
+        tool_choice="required",
+        parallel_tool_calls=False,
+        protocol="other",
+    )
+    assert not {"tool_choice", "parallel_tool_calls"} & RESPONSES.encode_request(request).keys()
+    lost = ("parallel_tool_calls", "tool_choice.required", "tools.search")
+    assert RESPONSES.loss(request) == lost
+    prompt = {"input": "Hi", "prompt": {"id": "p"}, "tool_choice": "required"}
+    typed = RESPONSES.encode_request(RESPONSES.decode_request(prompt))
+    assert typed["tool_choice"] == "required"
+
+
+def test_a_long_id_is_short_for_call_and_result_alike() -> None:
+    ids = ["c" * 65, "functions.t:0"]
+    calls = Message("assistant", tuple(ToolCallPart(id, "f", "{}") for id in ids))
+    results = Message("tool", tuple(ToolResultPart(id) for id in ids))
+    request = ChatRequest(messages=(calls, results), protocol="other")
+    told = [item["call_id"] for item in RESPONSES.encode_request(request)["input"]]
+    assert told[:2] == told[2:]
+    assert len(told[0]) <= 64
+    assert told[1] == ids[1]
+
+
+def test_what_a_tool_answered_that_has_no_place_is_named() -> None:
+    media = (AudioPart("aGk=", "wav"), FilePart(id="files/1"), FilePart(url="https://a"))
+    result = Message("tool", (ToolResultPart("c", media),))
+    request = ChatRequest(messages=(result,), protocol="other")
+    (item,) = RESPONSES.encode_request(request)["input"]
+    assert item["output"] == [{"type": "input_file", "file_url": "https://a"}]
+    assert RESPONSES.loss(request) == ("audio", "file.id")
+
+
+def test_annotations_that_are_none_stay_as_they_are() -> None:
+    part = {"type": "output_text", "text": "a", "annotations": "auto"}
+    body = {"input": [{"type": "message", "role": "assistant", "content": [part]}]}
+    assert RESPONSES.encode_request(RESPONSES.decode_request(body))["input"]
 
 
 def test_an_item_takes_only_whole_links() -> None:
@@ -373,6 +426,7 @@ def test_media_go_where_they_belong() -> None:
         FilePart(id="file_1"),
         FilePart(url="https://b"),
         role="user",
+        protocol="",
     )
     assert item["content"] == [
         {"type": "input_image", "image_url": "data:image/png;base64,aGk="},

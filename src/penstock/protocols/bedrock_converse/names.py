@@ -13,7 +13,8 @@ class Names:
     """The names that a request has used so far."""
 
     def __init__(self) -> None:
-        self._used: set[str] = set()
+        self._used: dict[str, int] = {}
+        """How often each was wanted."""
 
     def tell_apart(self, blocks: Iterable[dict[str, Any]]) -> None:
         """Give the documents among these blocks names of their own, the same each time that the
@@ -28,10 +29,10 @@ class Names:
                     block["toolResult"] = {**result, "content": inner}
 
     def _own(self, name: str) -> str:
-        own, number = name, 1
+        own = name
         while own in self._used:
-            number += 1
-            end = f"-{number}"
+            self._used[name] += 1
+            end = f"-{self._used[name]}"
             own = name[: _LONGEST - len(end)] + end
-        self._used.add(own)
+        self._used[own] = 1
         return own

@@ -190,7 +190,7 @@ def _named(id: str, model: str) -> dict[str, str]:
 
 def _after(head: Mapping[str, str]) -> bytes:
     """The fields of an object that go on after others."""
-    return b"," + json.encode(head)[1:-1] if head else b""
+    return b"," + json.in_one_line(json.encode(head))[1:-1] if head else b""
 
 
 def _said_id(id: str, answer: str, number: int) -> str:

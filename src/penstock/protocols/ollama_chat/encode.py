@@ -79,7 +79,7 @@ class LineEncoder(Encoder):
 
     def _named(self, model: str) -> None:
         self._model = model
-        self._head = json.encode({"model": model})[:-1] + b',"created_at":"'
+        self._head = json.in_one_line(json.encode({"model": model}))[:-1] + b',"created_at":"'
 
     def encode(self, event: Event) -> bytes:
         match event:

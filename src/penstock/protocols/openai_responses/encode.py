@@ -6,7 +6,7 @@
       response.output_item.done
     response.completed
 
-Only tool calls whose arguments come in turn are open side by side.
+Only tool calls are open beside other items: whose arguments come in turn, or not at all so far.
 """
 
 from __future__ import annotations
@@ -133,12 +133,12 @@ class ResponseEncoder(Encoder):
         item, place = self._open, (delta.index, delta.refusal)
         if isinstance(item, MessageItem) and (item.place == place or item.source == id):
             return item, b""
-        data = self._begin(Start()) + self._close_all()
+        data = self._begin(Start()) + self._close_spoken()
         self._open = item = MessageItem(self._new("message", id), id, beside)
         return item, data + self._write(item.begin())
 
     def _block(self, block: Mapping[str, Any]) -> bytes:
-        data = self._begin(Start()) + self._close_all()
+        data = self._begin(Start()) + self._close_spoken()
         number = self._next
         self._next += 1
         self._output[number] = item = dict(block)
@@ -152,14 +152,14 @@ class ResponseEncoder(Encoder):
         item, id, data = self._open, raw.get("id"), b""
         words = raw.get("kind") == RAW_REASONING
         if not isinstance(item, ReasoningItem) or not item.is_of(delta.index, id, words):
-            data = self._begin(Start()) + self._close_all()
+            data = self._begin(Start()) + self._close_spoken()
             item = self._open = ReasoningItem(self._new("reasoning", id), id)
             data += self._write(item.begin())
         item.note(delta.signature, kept)
         return data + self._write(item.say(delta.text, delta.index, raw))
 
     def _call(self, start: ToolCallStart) -> bytes:
-        data = self._begin(Start()) + (self._close_all() if self._open else b"")
+        data = self._begin(Start()) + (self._close_spoken() if self._open else b"")
         for index in self._spoken:
             call = self._open_calls.get(index)
             if call is not None and call.is_over():
@@ -186,15 +186,25 @@ class ResponseEncoder(Encoder):
         self._output[item.writing.number] = item.value()
         return data
 
-    def _close_all(self) -> bytes:
-        items: list[MessageItem | ReasoningItem | CallItem] = [*self._open_calls.values()]
+    def _close_spoken(self) -> bytes:
+        """End what is open, but for calls without a word of arguments so far: whether they have
+        none is known only at the end."""
+        calls = self._open_calls
+        self._open_calls = {index: call for index, call in calls.items() if call.is_silent()}
+        items: list[MessageItem | ReasoningItem | CallItem] = [
+            call for index, call in calls.items() if index not in self._open_calls
+        ]
         if self._open is not None:
             items.append(self._open)
-        self._open, self._open_calls = None, {}
+        self._open = None
         return b"".join(map(self._close, items))
 
+    def _close_silent(self) -> bytes:
+        calls, self._open_calls = self._open_calls, {}
+        return b"".join(map(self._close, calls.values()))
+
     def _finish(self, finish: Finish) -> bytes:
-        data = self._begin(Start()) + self._close_all()
+        data = self._begin(Start()) + self._close_spoken() + self._close_silent()
         ended = encode_finish(finish)
         kind = "incomplete" if ended["status"] == "incomplete" else "completed"
         response = {**self._response, "output": self._said(), **ended}

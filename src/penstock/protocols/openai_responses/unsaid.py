@@ -75,11 +75,17 @@ def unsaid(request: ChatRequest) -> Iterator[str]:
         yield from (said for said in asked(request, NAME) if said.startswith(choices))
     for message in request.messages:
         for part in message.content:
-            if isinstance(part, ToolResultPart):
-                yield from (said for inner in part.content for said in _in_result(inner, request))
-            elif isinstance(part, ReasoningPart) and part.text and request.protocol != NAME:
-                if not _is_known(part, is_ours=not request.protocol):
-                    yield "reasoning.unsigned"
+            yield from _of_part(part, request)
+
+
+def _of_part(part: Part, request: ChatRequest) -> Iterator[str]:
+    match part:
+        case ToolResultPart(_, content):
+            yield from (said for inner in content for said in _in_result(inner, request))
+        case ReasoningPart(text) if text and request.protocol != NAME:
+            yield from ["reasoning.unsigned"] * (not _is_known(part, not request.protocol))
+        case _:
+            return
 
 
 def _in_result(part: Part, request: ChatRequest) -> Iterator[str]:

@@ -226,6 +226,10 @@ class CallItem:
         kind = "custom_tool_call_input" if self._is_custom else "function_call_arguments"
         return [(f"response.{kind}.delta", self.writing.about(delta=fragment))]
 
+    def is_silent(self) -> bool:
+        """Whether nothing was said of its arguments yet."""
+        return not self._pieces
+
     def is_over(self) -> bool:
         """Whether its arguments are whole; what is no JSON is so only at the end. Those that were
         not whole are read again only when they are twice as long: what a service sends in small

@@ -67,11 +67,17 @@ FEATURES: dict[str, tuple[dict[str, Any], str]] = {
     "tools": ({"tools": (Tool(MARK, parameters={"type": "object"}),)}, MARK),
     "tool_choice.none": ({"tools": (TOOL,), "tool_choice": "none"}, '"none"'),
     "tool_choice.name": ({"tools": (TOOL,), "tool_choice": {"name": MARK}}, MARK),
-    "parallel_tool_calls": ({"parallel_tool_calls": False}, "parallel_tool_calls"),
+    "parallel_tool_calls": (
+        {"tools": (TOOL,), "parallel_tool_calls": False},
+        "parallel_tool_calls",
+    ),
+    "tool_choice without tools": ({"tool_choice": "required"}, "tool_choice"),
+    "parallel_tool_calls without tools": ({"parallel_tool_calls": False}, "parallel_tool_calls"),
     "image.url": (asked_with(ImagePart("https://a.b/MARKER")), MARK),
     "image.data": (asked_with(ImagePart(data=MARK, media_type="image/png")), MARK),
     "audio": (asked_with(AudioPart(MARK, "wav")), MARK),
     "file.data": (asked_with(FilePart(MARK, "application/pdf")), MARK),
+    "file.url": (asked_with(FilePart(url="https://a.b/MARKER")), MARK),
     "file.id": (asked_with(FilePart(id=MARK)), MARK),
     "reasoning": (said_by(ReasoningPart(MARK, "s")), MARK),
     "reasoning.unsigned": (said_by(ReasoningPart(MARK)), MARK),
@@ -98,7 +104,8 @@ def test_what_is_left_out_is_what_is_declared(
     request = ChatRequest(**{"model": "m", "messages": (USER,), "protocol": protocol, **fields})
     service = dialect()
     body = json.dumps(service.encode_request(request))
-    assert (mark in body) is (feature not in service.loss(request)), body
+    lost = {"tool_choice": "tool_choice.required"}.get(feature.split()[0], feature.split()[0])
+    assert (mark in body) is (lost not in service.loss(request)), body
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -159,6 +166,14 @@ def test_an_answer_that_deepseek_breaks_off_has_failed() -> None:
     assert outcome.error is StreamFailed
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_instructions_have_a_role_that_the_service_knows(dialect: type[Dialect]) -> None:
+    messages = (Message("developer", (TextPart("Be kind"),)), USER)
+    body = dialect().encode_request(ChatRequest(messages=messages, protocol="openai_responses"))
+    known = "developer" if dialect.name == "openrouter_chat" else "system"
+    assert body["messages"][0] == {"role": known, "content": "Be kind"}
+
+
 # Engines
 
 
@@ -187,6 +202,19 @@ def test_groq_is_told_reasoning_under_the_name_it_knows() -> None:
     request = Groq().decode_request({"messages": [sealed]})
     assert "reasoning_details" not in Groq().encode_request(request)["messages"][0]
     assert Groq().loss(request) == ("reasoning.reasoning_details",)
+
+
+def test_groq_is_not_told_what_it_refuses() -> None:
+    body = {
+        "messages": [{"role": "user", "content": "Hi", "name": "Bob"}],
+        "n": 3,
+        "logprobs": True,
+    }
+    request = Groq().decode_request(body)
+    assert Groq().encode_request(request) == {"messages": [{"role": "user", "content": "Hi"}]}
+    assert Groq().loss(request) == ("extra.logprobs", "extra.n", "messages.name")
+    one = {"messages": [{"role": "user", "content": "Hi"}], "n": 1}
+    assert Groq().encode_request(Groq().decode_request(one)) == one
 
 
 # Perplexity

@@ -159,12 +159,51 @@ def test_a_part_has_one_shape_in_both_directions(part: Any, said: dict[str, Any]
     assert MISTRAL.decode_request(body).messages[0].content == (part,)
 
 
-def test_a_document_elsewhere_is_only_mistrals() -> None:
-    part = {"type": "document_url", "document_url": "https://a.b/c.pdf"}
+def test_a_document_elsewhere_is_an_address_in_mistrals_words() -> None:
+    part = {"type": "document_url", "document_url": "https://a.b/c.pdf", "document_name": "c"}
+    body = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
+    request = MISTRAL.decode_request(body)
+    assert request.messages[0].content == (FilePart(url="https://a.b/c.pdf", name="c"),)
+    assert MISTRAL.encode_request(request) == body
+
+
+def test_a_document_in_a_scheme_of_its_own_is_only_mistrals() -> None:
+    part = {"type": "document_url", "document_url": "mistral://c"}
     body = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
     request = MISTRAL.decode_request(body)
     assert request.messages[0].content == (OpaquePart("openai_chat", part),)
     assert MISTRAL.encode_request(request) == body
+
+
+def test_thinking_is_said_back_as_closed_as_it_was() -> None:
+    parts = [{**THINKING, "closed": True}, {"type": "text", "text": "Ho"}]
+    choice = {"index": 0, "message": {"role": "assistant", "content": parts}}
+    body = {"id": "a", "model": "m", "choices": [{**choice, "finish_reason": "stop"}]}
+    reply = outcome_of(MISTRAL.decode_response(json.dumps(body).encode())).reply
+    assert asked(USER, reply.message, USER)["messages"][1]["content"] == parts
+    assert MISTRAL.encode_response(reply)["choices"][0]["message"]["content"] == parts
+    request = ChatRequest(messages=(USER, reply.message, USER))
+    assert "reasoning_content" not in OpenAIChat().encode_request(request)["messages"][1]
+
+
+def test_a_signature_of_anothers_is_not_said_to_mistral() -> None:
+    for protocol in ("", "openai_chat", "anthropic_messages"):
+        parts = (ReasoningPart("So", "sig", {"signed": "anthropic_messages"}),)
+        request = ChatRequest(messages=(USER, Message("assistant", parts)), protocol=protocol)
+        assert MISTRAL.encode_request(request)["messages"][1]["content"] == [THINKING]
+        assert "reasoning.signature" in MISTRAL.loss(request)
+        parts = (ReasoningPart("So", "sig", {"signed": "mistral_chat"}),)
+        request = ChatRequest(messages=(USER, Message("assistant", parts)), protocol=protocol)
+        said = MISTRAL.encode_request(request)["messages"][1]["content"]
+        assert said == [{**THINKING, "signature": "sig"}]
+        assert MISTRAL.loss(request) == ()
+
+
+def test_a_speakers_name_is_told_to_be_lost() -> None:
+    body = {"messages": [{"role": "user", "content": "Hi", "name": "Bob"}]}
+    request = MISTRAL.decode_request(body)
+    assert MISTRAL.encode_request(request)["messages"] == [{"role": "user", "content": "Hi"}]
+    assert MISTRAL.loss(request) == ("messages.name",)
 
 
 @pytest.mark.parametrize(
@@ -358,8 +397,7 @@ def answers(draw: st.DrawFn) -> tuple[Event, ...]:
     for number in range(draw(st.integers(0, 3))):
         index += 1
         said.append(ToolCallStart(index, f"id{number}", draw(_texts)))
-        if arguments := draw(st.just("") | _texts):
-            said.append(ToolCallDelta(index, arguments))
+        said.append(ToolCallDelta(index, draw(st.just("{}") | _texts)))
     usage = draw(st.none() | st.just(Usage(input=1, output=2, total=3, cached_input=1)))
     stop, length = Finish("stop", "stop", usage), Finish("length", "model_length", usage)
     return Start("a", "m"), *said, draw(st.sampled_from([stop, length]))

@@ -48,6 +48,17 @@ def kept(*items: dict[str, Any]) -> dict[str, Any]:
 DONE = frame(content="!", finish_reason="stop") + b"data: [DONE]\n\n"
 
 
+def test_how_hard_to_think_is_said_where_how_long_is_left_to_the_model() -> None:
+    request = ChatRequest(reasoning_budget=-1, reasoning_effort="max", protocol="other")
+    assert ROUTER.encode_request(request)["reasoning"] == {"effort": "max"}
+    assert ROUTER.loss(request) == ("reasoning_budget",)
+    request = ChatRequest(reasoning_budget=-1)
+    assert ROUTER.encode_request(request)["reasoning"] == {"effort": "medium"}
+    request = ChatRequest(reasoning_budget=99, reasoning_effort="max", protocol="other")
+    assert ROUTER.encode_request(request)["reasoning"] == {"max_tokens": 99}
+    assert ROUTER.loss(request) == ("reasoning_effort",)
+
+
 def test_fragments_are_joined_by_index_and_type_and_the_text_does_not_wait() -> None:
     stream = (
         details(text("So", format="f"), reasoning="So")

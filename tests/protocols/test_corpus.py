@@ -117,7 +117,6 @@ def arrivals(case: recorded.Case) -> Iterator[Iterable[bytes]]:
     yield recorded.pieces(case, size=1)
     yield recorded.pieces(case, size=7)
     yield recorded.pieces(case, seed=1)
-    yield recorded.pieces(case, seed=2)
 
 
 @recorded.each(REFUSED)

@@ -127,7 +127,7 @@ def through_whole(protocol: Protocol, reply: Reply) -> Reply:
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(events=answers())
 def test_an_answer_in_nobody_s_words_is_read_as_it_was_told(
     name: str, events: tuple[Event, ...]
@@ -140,7 +140,7 @@ def test_an_answer_in_nobody_s_words_is_read_as_it_was_told(
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS, ids=[f"{a}-{b}" for a, b in PAIRS])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(events=answers())
 def test_what_two_protocols_can_both_say_survives_them_both(
     one: str, other: str, events: tuple[Event, ...]

@@ -128,7 +128,7 @@ def test_every_split_gives_the_same_error_after_the_same_events(protocol: Protoc
             assert read(protocol, sliced(body, [cut])).merged() == whole, cut
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(chats(), framings(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], frame: Callable[[bytes], bytes], data: st.DataObject
@@ -149,7 +149,7 @@ def test_any_slicing_of_any_bytes_gives_the_same_outcome(
     assert read(protocol, by(body, 1)).merged() == whole
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(chats())
 def test_decoding_undoes_encoding(events: tuple[Event, ...]) -> None:
     assert read(OpenAIChat(), encoded(OpenAIChat(), events)) == Outcome(events, None)

@@ -187,7 +187,7 @@ def chats(draw: st.DrawFn) -> tuple[Event, ...]:
     return Start(draw(words), draw(words)), *said, finish
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(chats(), framings(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], frame: Callable[[bytes], bytes], data: st.DataObject

@@ -202,7 +202,7 @@ def chats(draw: st.DrawFn) -> tuple[Event, ...]:
     return Start(), *(event for index, part in enumerate(said) for event in part(index)), finish
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(chats(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], data: st.DataObject

@@ -293,7 +293,7 @@ holders = anything | st.fixed_dictionaries(
 strange = st.fixed_dictionaries({"type": kinds, "delta": holders, "index": st.integers(0, 2)})
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.lists(strange | st.dictionaries(keys, anything), min_size=1, max_size=6))
 def test_events_of_any_shape_are_events_or_an_error_of_ours(values: list[dict[str, Any]]) -> None:
     body = b"".join(b"data: " + json.encode(value) + b"\n\n" for value in values)

@@ -272,7 +272,7 @@ def _at(event: Event, index: int) -> Event:
     return moved
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(chats(), framings(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], frame: Callable[[bytes], bytes], data: st.DataObject

@@ -98,7 +98,7 @@ def answers(draw: st.DrawFn) -> tuple[Event, ...]:
 
 
 @pytest.mark.parametrize("name", JUDGES)
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_the_sdk_reads_any_answer(name: str, data: st.DataObject) -> None:
     wrong = list(differences(name, data.draw(answers())))

@@ -260,7 +260,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.lists(st.dictionaries(keys, anything, max_size=8), min_size=1, max_size=3))
 def test_lines_of_any_shape_are_events_or_an_error_of_ours(lines: list[dict[str, Any]]) -> None:
     body = b"\n".join(map(json.encode, lines))

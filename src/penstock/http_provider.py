@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from penstock import browser, settings
+from penstock import browser, settings, variables
+from penstock.accounts import Account
 from penstock.errors import (
     ConfigError,
     InvalidRequest,
@@ -61,13 +62,19 @@ class HTTPProvider(Provider):
 
     A setting of the instance goes before ``PENSTOCK_<NAME>_BASE_URL`` and
     ``PENSTOCK_<NAME>_API_KEY``, these before the class and the vendor's own variable (which is
-    sent to the vendor's own address alone).
+    sent to the vendor's own address alone). A query in the base URL goes to the end of each
+    address below it.
     """
 
     base_url: ClassVar[str] = ""
+    """The vendor's address; ``{VARIABLE}`` and ``{A|B:default}`` are filled from the
+    environment."""
     protocol: ClassVar[Protocol]
     api_key_env: ClassVar[str] = ""
-    """The vendor's usual environment variable for the key; empty: no key is needed."""
+    """The vendor's usual environment variable for the key, or several, as ``A|B``; empty: no key is
+    needed."""
+    account: ClassVar[Account | None] = None
+    """Who asks where there is no key; ``None``: a key is the only way."""
     headers: ClassVar[Mapping[str, str]] = {}
     """Headers of every request, beside the protocol's."""
 
@@ -84,10 +91,9 @@ class HTTPProvider(Provider):
     @cached_property
     def _target(self) -> _Target:
         said, env = self.settings, settings.from_environment
-        base = (said.base_url or env(self.name, "base_url") or self.base_url).rstrip("/")
+        base = (said.base_url or env(self.name, "base_url") or self.home()).rstrip("/")
         # The vendor's own variable is for the vendor alone: no other address gets to see it.
-        at_home = base == self.base_url.rstrip("/")
-        usual = os.environ.get(self.api_key_env, "") if self.api_key_env and at_home else ""
+        usual = variables.first(self.api_key_env) if self.is_home(base) else ""
         return _Target(
             base_url=base,
             key=Secret(said.api_key or env(self.name, "api_key") or usual),
@@ -99,23 +105,42 @@ class HTTPProvider(Provider):
     @property
     def endpoint(self) -> str:
         """The URL that questions go to; a model's own stands below it in some protocols."""
-        return self._target.base_url + self.protocol.path
+        return self.at(self.protocol.path)
 
     @property
     def api_key(self) -> Secret:
         """The key: the call's or instance's, the environment's, or empty."""
         return self._target.key
 
+    def home(self) -> str:
+        """The vendor's own address, as the environment has it; empty where a variable is missing.
+        Raises ``ConfigError`` for one that is no address."""
+        return variables.fill(self.base_url)
+
+    def is_home(self, url: str) -> bool:
+        """Whether that base URL is the vendor's own, which wants the vendor's key."""
+        return variables.covers(self.base_url.rstrip("/"), url)
+
     @property
     def _at_home(self) -> bool:
-        """Whether it asks the vendor's own address, which wants the vendor's key."""
-        return self._target.base_url == self.base_url.rstrip("/")
+        return self.is_home(self._target.base_url)
 
     def is_configured(self) -> bool:
-        if not self._at_home:
-            return True
-        has_key = bool(self.api_key) or not self.api_key_env
-        return bool(self.base_url) and self.working and has_key
+        try:
+            base = self._target.base_url
+            if not self.is_home(base):
+                return bool(base)
+            has_key = bool(self.api_key) or not self.api_key_env
+            has_account = self.account is not None and self.account.is_there()
+        except ConfigError:  # asking it says what is wrong
+            return False
+        return self.working and (has_key or has_account)
+
+    def at(self, path: str) -> str:
+        """The URL of a path, and its query, below the base URL."""
+        base, _, query = self._target.base_url.partition("?")
+        url = base.rstrip("/") + path
+        return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         """The JSON body; a place for what this service alone wants."""
@@ -126,7 +151,7 @@ class HTTPProvider(Provider):
         if self.models or asked is None:
             return await super().list_models()
         method, path, body = asked
-        url = self._target.base_url + path
+        url = self.at(path)
         async with Exchange(self, method, url, body, "*/*", self.api_key) as response:
             return self.protocol.decode_models(await read_whole(response))
 
@@ -183,16 +208,17 @@ class HTTPProvider(Provider):
         """Ask ``model`` with ``body`` as it goes over the wire: ``async with provider.open(...)``
         holds the answer's ``Response``. ``key``: the caller's own, not the configured one."""
         accept = self.protocol.stream_type.partition(";")[0] if stream else "*/*"
-        url = self._target.base_url + self.protocol.locate(model, stream)
+        url = self.at(self.protocol.locate(model, stream))
         return Exchange(self, "POST", url, body, accept, key or self.api_key)
 
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
         """The request as it goes to the transport. Raises where a setting is missing."""
         target = self._target
         if not url.lower().startswith(("http://", "https://")):
-            raise ConfigError(f"{self.name} needs a base_url that begins with http:// or https://")
-        if not key and self.api_key_env and self._at_home:
-            raise Unauthorized(f"{self.name} needs a key: set {self.api_key_env} or pass api_key=")
+            raise ConfigError(f"{self.name} needs {self._address_needed()}")
+        account = None if key else self._account(url)
+        if not key and account is None and self.api_key_env and self._at_home:
+            raise Unauthorized(f"{self.name} needs a key: {self._key_needed()}")
         headers = {
             "User-Agent": "penstock",
             "Accept": accept,
@@ -204,7 +230,29 @@ class HTTPProvider(Provider):
         if self.settings.webdriver is not None:
             headers |= await browser.session_headers(self.settings.webdriver, url)
         headers |= self.settings.headers
-        return Request(method, url, headers, body, target.proxy, target.timeouts)
+        request = Request(method, url, headers, body, target.proxy, target.timeouts)
+        return await account.prove(request, self.send) if account else request
+
+    def _account(self, url: str) -> Account | None:
+        """The account that may prove to that address who asks, where there is one."""
+        account = self.account
+        trusted = account is not None and (self._at_home or account.trusts(url))
+        return account if account and trusted and account.is_there() else None
+
+    def _address_needed(self) -> str:
+        lacking = [said.replace("|", " or ") for said in variables.missing(self.base_url)]
+        if lacking and not self._target.base_url:
+            return f"an address: set {' and '.join(lacking)}, or pass base_url="
+        return "a base_url that begins with http:// or https://"
+
+    def _key_needed(self) -> str:
+        said = f"set {self.api_key_env.replace('|', ' or ')} or pass api_key="
+        return f"{said}; {self.account.how}" if self.account else said
+
+    def secrets(self) -> tuple[str, ...]:
+        """What of the settings and the account no message may show; a call's key comes beside."""
+        account = self.account.secrets() if self.account else ()
+        return (*self.settings.headers.values(), *account)
 
     async def send(self, request: Request) -> Response:
         """Send over this instance's transport."""
@@ -246,8 +294,9 @@ class Exchange:
             _redact(error, self._secrets())
 
     def _secrets(self) -> list[str]:
-        """What we sent that nobody else may read: the key and the headers of one's own."""
-        sent = (self._key, *self._provider.settings.headers.values())
+        """What we sent that nobody else may read: the key, an account's proof, the headers of
+        one's own."""
+        sent = {self._key, *self._provider.secrets()}
         return sorted((text for text in sent if len(text) >= _SECRET), key=len, reverse=True)
 
     async def _check(self, response: Response) -> None:

@@ -43,9 +43,6 @@ _SPACE = {"role": "user", "content": " "}
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_ERROR_BODY = 64 * 1024
-_WHOLE_BODY = 64 * 1024 * 1024
-
 
 class projection(Generic[P, R]):  # noqa: N801 - a decorator, used as one
     """A method that works on the class too: there it runs on a fresh default instance."""
@@ -73,6 +70,13 @@ class Provider(ABC):
     models: tuple[str, ...] = ()
     """Models known without asking the service."""
     default_model: str = ""
+    small_model: str = ""
+    """A cheap and quick one, for small tasks beside the work."""
+    embedding_model: str = ""
+    """The model that embeds texts where none is named; empty: nobody knows one."""
+    answers_unasked: ClassVar[bool] = True
+    """Whether it may answer where no model is named, once its key is there; not where that key
+    opens more than its models."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

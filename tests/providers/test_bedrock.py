@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from penstock import MockResponse, MockTransport
+from penstock.accounts import aws as accounts
 from penstock.errors import PenstockError, RateLimited, Unauthorized
 from penstock.events import Event, Finish, Start, TextDelta
 from penstock.protocols.bedrock_converse import BedrockConverse
-from penstock.providers import bedrock
 from penstock.providers.bedrock import Bedrock
 from penstock.transport import Request
 from penstock.types import ChatRequest, Usage
@@ -22,7 +22,7 @@ from raw import Upstream, assert_no_secret, head
 HELLO = [{"role": "user", "content": "Привет! 🙂"}]
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 KEYS = ("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-OTHERS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION")
+OTHERS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE")
 SAID: tuple[Event, ...] = (
     Start(),
     TextDelta("Hi "),
@@ -48,7 +48,8 @@ class _Clock(datetime):
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*KEYS, *OTHERS):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(bedrock, "datetime", _Clock)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setattr(accounts, "datetime", _Clock)
 
 
 @pytest.fixture

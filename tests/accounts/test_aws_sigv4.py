@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from penstock.aws_sigv4 import Credentials, sign
+from penstock.accounts.aws_sigv4 import Credentials, sign
 from penstock.types import Secret
 
 AT = datetime(2015, 8, 30, 12, 36, tzinfo=UTC)

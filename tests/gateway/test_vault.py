@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from penstock.catalog import Catalog
 from penstock.config import Config, ProviderConfig
@@ -309,6 +312,133 @@ def test_a_signed_text_without_calls_is_found_by_its_words_and_what_came_before(
     system = Message("system", (TextPart("It is noon."),))
     assert again(vault, echo, before=(system, HI)) == signed  # a clock may stand there
     assert again(vault, echo, before=(HI, HI)) == echo
+
+
+WORDS = st.sampled_from(("", "a", "b", "ab"))
+TURNS = st.one_of(
+    WORDS.map(lambda text: assistant(TextPart(text))),
+    WORDS.map(lambda text: assistant(TextPart(text), call("c"))),
+    st.builds(
+        lambda role, text: Message(role, (TextPart(text),)),
+        st.sampled_from(("user", "tool", "system")),
+        WORDS,
+    ),
+)
+CONVERSATIONS_OF_WORDS = st.lists(TURNS, max_size=8).map(tuple)
+
+
+def found_by(before: tuple[Message, ...], answer: Message) -> object:
+    """What an answer is found by, as words: its call and the turn, or its text and the history."""
+    heard = [m for m in before if m.role != "system"]
+    if len(answer.content) == 1:
+        return (answer.text, tuple((m.role == "assistant", m.content) for m in heard))
+    while heard and heard[-1].role == "assistant":
+        heard.pop()
+    last = max((i + 1 for i, m in enumerate(heard) if m.role == "assistant"), default=0)
+    return tuple(m.text for m in heard[last:])
+
+
+def sealed(answer: Message, seal: str) -> Message:
+    *before, last = answer.content
+    return assistant(*before, replace(last, metadata={"x": {"seal": seal}}))
+
+
+@given(st.lists(CONVERSATIONS_OF_WORDS, max_size=3), st.integers(1, 3))
+def test_every_answer_is_found_by_what_was_said_before_it_and_by_nothing_else(
+    whole: list[tuple[Message, ...]], dropped: int
+) -> None:
+    conversations = [*whole, *(said[dropped:] for said in whole)]  # callers drop what is old
+    vault, latest = Vault(), dict[object, Message]()
+    for number, said in enumerate(conversations):
+        for place, answer in answers_of(said):
+            signed = sealed(answer, f"{number} {place}")
+            vault.keep("me at up", said[:place], signed, 0.0)
+            latest[found_by(said[:place], answer)] = signed
+    for said in conversations:
+        restored = vault.restore("me at up", ChatRequest(messages=said), 1.0).messages
+        for place, answer in answers_of(said):
+            signed = latest[found_by(said[:place], answer)]
+            assert restored[place].content[-1] == signed.content[-1]
+
+
+def answers_of(said: tuple[Message, ...]) -> list[tuple[int, Message]]:
+    """The answers that can be found, each with its place."""
+    return [
+        (place, message)
+        for place, message in enumerate(said)
+        if message.role == "assistant" and (message.text or len(message.content) > 1)
+    ]
+
+
+def of_texts(turns: int) -> list[Message]:
+    """A conversation of as many questions, each answered with text."""
+    return [HI, assistant(TextPart("word " * 50))] * turns
+
+
+def of_calls(turns: int) -> list[Message]:
+    """A question, answered in as many messages of a call each."""
+    question = Message("user", (TextPart("word " * 50 * turns),))
+    return [question, *(assistant(call(f"c{n}")) for n in range(turns))]
+
+
+@pytest.mark.parametrize("conversation", [of_texts, of_calls])
+def test_a_history_is_hashed_in_proportion_to_its_length(
+    conversation: Callable[[int], list[Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault, hashed = keeping(SIGNED), list[int]()
+    monkeypatch.setattr(hashlib, "blake2b", lambda **said: Counted(BLAKE2B(**said), hashed))
+
+    def count(turns: int) -> int:
+        hashed.clear()
+        request = ChatRequest(messages=tuple(conversation(turns)))
+        vault.restore("me at up", request, 1.0)
+        return sum(hashed)
+
+    assert 0 < count(200) <= 2 * count(100) + 1000
+
+
+BLAKE2B = hashlib.blake2b
+
+
+@dataclass
+class Counted:
+    """The real hash, which writes down how many bytes it is given."""
+
+    hash: hashlib.blake2b
+    hashed: list[int]
+
+    def update(self, data: bytes) -> None:
+        self.hashed.append(len(data))
+        self.hash.update(data)
+
+    def copy(self) -> Counted:
+        return Counted(self.hash.copy(), self.hashed)
+
+    def digest(self) -> bytes:
+        return self.hash.digest()
+
+
+MARKED = {
+    "anthropic_messages": b"""{"model": "m", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "Hm", "cache_control": {"type": "ephemeral"}},
+            {"type": "text", "text": "Four."}]}]}""",
+    "bedrock_converse": b"""{"messages": [
+        {"role": "user", "content": [{"text": "Hi"}]},
+        {"role": "assistant", "content": [
+            {"reasoningContent": {"reasoningText": {"text": "Hm"}}},
+            {"cachePoint": {"type": "default"}},
+            {"text": "Four."}]}]}""",
+}
+"""Reasoning said back with a cache mark, but without its signature."""
+
+
+@pytest.mark.parametrize("protocol", MARKED)
+def test_a_cache_mark_on_reasoning_is_no_signature(protocol: str) -> None:
+    signed = assistant(ReasoningPart("Hm", "seal"), TextPart("Four."))
+    request = shelf.find()[protocol]().decode_request(json.loads(MARKED[protocol]))
+    assert keeping(signed).restore("me at up", request, 1.0).messages[-1] == signed
 
 
 def test_plain_answers_are_not_kept() -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -80,7 +80,7 @@ class Vault:
         if not _is_opaque(answer):
             return
         data = json.encode(answer)
-        kept = _Kept(data, tuple(_names(owner, said, answer)), now + self._age)
+        kept = _Kept(data, tuple(_Heard(owner, said).names(answer)), now + self._age)
         if not kept.names or kept.size > min(_LARGEST, self._size):
             return
         self._number += 1
@@ -97,19 +97,18 @@ class Vault:
         said = request.messages
         if not self._kept or not any(m.role == "assistant" for m in said):
             return request
-        used: set[int] = set()
-        messages = tuple(
-            self._restored(owner, said[:place], message, now, used)
-            for place, message in enumerate(said)
-        )
-        return replace(request, messages=messages)
+        return replace(request, messages=tuple(self._all_restored(owner, said, now)))
 
-    def _restored(
-        self, owner: str, before: Sequence[Message], echo: Message, now: float, used: set[int]
-    ) -> Message:
+    def _all_restored(self, owner: str, said: Sequence[Message], now: float) -> Iterator[Message]:
+        heard, used = _Heard(owner), set[int]()
+        for message in said:
+            yield self._restored(heard, message, now, used)
+            heard.hear(message)
+
+    def _restored(self, heard: _Heard, echo: Message, now: float, used: set[int]) -> Message:
         if echo.role != "assistant":
             return echo
-        for name in _names(owner, before, echo):
+        for name in heard.names(echo):
             number = self._find(name, now)
             if number is not None:
                 kept = _decode(self._kept[number].message)
@@ -147,27 +146,37 @@ def _is_opaque(message: Message) -> bool:
     )
 
 
-def _names(owner: str, before: Sequence[Message], answer: Message) -> Iterator[bytes]:
-    """What an answer is found by: each of its calls and the turn that it answered, else its text
-    and all that was said before."""
-    calls = [part.id for part in answer.content if isinstance(part, ToolCallPart) and part.id]
-    if calls:
-        turn = _digest(owner, *(_words(message) for message in _last_turn(before)))
-        yield from (_digest("call", turn.hex(), id) for id in calls)
-    elif answer.text:
-        history = (_words(m) for m in before if m.role not in ("system", "developer"))
-        yield _digest("text", owner, *history, answer.text)
+class _Heard:
+    """What was said before an answer: all of it and the last turn, each message hashed as it is
+    heard, so that a history is read once however many answers are in it."""
 
+    def __init__(self, owner: str, said: Iterable[Message] = ()) -> None:
+        self._owner = owner
+        self._history, self._turn = _hash("text", owner), _hash("call", owner)
+        self._is_answered = False
+        for message in said:
+            self.hear(message)
 
-def _last_turn(before: Sequence[Message]) -> Iterator[Message]:
-    """What was said since the answer before; a caller may split an answer in several messages."""
-    said = [message for message in before if message.role not in ("system", "developer")]
-    while said and said[-1].role == "assistant":
-        said.pop()
-    for message in reversed(said):
-        if message.role == "assistant":
+    def hear(self, message: Message) -> None:
+        if message.role in ("system", "developer"):
             return
-        yield message
+        words = _words(message)
+        _add(self._history, words)
+        if message.role == "assistant":
+            self._is_answered = True
+            return
+        if self._is_answered:  # not before: a caller may split an answer in several messages
+            self._turn, self._is_answered = _hash("call", self._owner), False
+        _add(self._turn, words)
+
+    def names(self, answer: Message) -> Iterator[bytes]:
+        """What an answer is found by: each of its calls and the turn that it answered, else its
+        text and all that was said before."""
+        calls = [part.id for part in answer.content if isinstance(part, ToolCallPart) and part.id]
+        if calls:
+            yield from (_name(self._turn, id) for id in calls)
+        elif answer.text:
+            yield _name(self._history, answer.text)
 
 
 def _words(message: Message) -> str:
@@ -190,11 +199,21 @@ def _spoken(part: Part) -> Iterator[str]:
             return
 
 
-def _digest(*words: str) -> bytes:
+def _hash(*words: str) -> hashlib.blake2b:
     hashed = hashlib.blake2b(digest_size=16)
     for word in words:
-        data = word.encode(errors="surrogatepass")
-        hashed.update(len(data).to_bytes(8, "big") + data)
+        _add(hashed, word)
+    return hashed
+
+
+def _add(hashed: hashlib.blake2b, word: str) -> None:
+    data = word.encode(errors="surrogatepass")
+    hashed.update(len(data).to_bytes(8, "big") + data)
+
+
+def _name(before: hashlib.blake2b, word: str) -> bytes:
+    hashed = before.copy()
+    _add(hashed, word)
     return hashed.digest()
 
 
@@ -224,7 +243,8 @@ def _is_said(part: Part) -> bool:
 
 
 def _sealed(part: ReasoningPart) -> bool:
-    return any(set(kept) - {RAW} for kept in (part.metadata or {}).values() if kept)
+    metadata = part.metadata or {}
+    return any(set(kept) - {RAW} for by, kept in metadata.items() if kept and by != CACHE)
 
 
 def _given(part: Part, calls: dict[str, ToolCallPart], same: list[str]) -> Part:
@@ -235,7 +255,8 @@ def _given(part: Part, calls: dict[str, ToolCallPart], same: list[str]) -> Part:
 
 
 def _with_marks(given: Sequence[Part], echo: Sequence[Part]) -> Iterator[Part]:
-    """The parts as they were given, with the caller's own marks on the same parts."""
+    """The parts as they were given, with the caller's own marks on the same parts; not on
+    reasoning, for which Anthropic and Bedrock refuse a request."""
     marks = [part for part in echo if CACHE in (getattr(part, "metadata", None) or {})]
     for part in given:
         twin = next((mark for mark in marks if _is_twin(part, mark)), None)

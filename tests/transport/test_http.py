@@ -368,6 +368,30 @@ async def test_a_stream_cut_at_any_byte_never_ends_clean(
     assert set(clean) == {cut for cut in cuts if cut >= whole}
 
 
+@pytest.mark.parametrize("framing", ["chunked", "length", "none"])
+@pytest.mark.parametrize("end", [FIN, RST], ids=["FIN", "RST"])
+async def test_what_came_before_a_cut_is_not_lost_to_a_slow_reader(framing: str, end: Any) -> None:
+    """aiohttp tells of the cut first, and drops what it had received and nobody had read yet."""
+    heads = {"chunked": CHUNKED, "length": head(content_length=4000), "none": head()}
+    frame = chunk if framing == "chunked" else bytes
+    cut = Gate()
+    with Upstream([heads[framing], frame(b"one, "), frame(b"two"), cut, end]) as upstream:
+        response = await HTTPTransport().send(Request("GET", upstream.url))
+        content = response._response.content  # type: ignore[attr-defined]
+        async with asyncio.timeout(5):
+            while content.total_bytes < len(b"one, two"):
+                await asyncio.sleep(0.001)
+            cut.open()
+            while content.exception() is None and not content.is_eof():
+                await asyncio.sleep(0.001)
+        said = b""
+        with contextlib.suppress(errors.StreamTruncated):
+            async for data in response.chunks():
+                said += data
+        await response.close()
+    assert said == b"one, two"
+
+
 async def test_what_follows_the_services_end_of_the_stream_is_not_waited_for() -> None:
     said = [CHUNKED, HELLO, chunk(say("", "stop")), chunk(DONE)]
     for after in ([STAY], [RST], [FIN], [Drip(chunk(b": ping\n\n"), 0.02)]):

@@ -252,12 +252,14 @@ class _HTTPResponse:
             if error := content.exception():  # what `_lost` has found
                 raise error
             return
-        except PenstockError:
-            raise
+        except PenstockError as error:
+            failed = [error]
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             failed = [_map_body_error(error)]
         finally:
             watch.stop()
+        if came := content._read_nowait(-1):  # aiohttp tells the error before what came before it
+            yield came
         raise failed.pop()  # out here for the same reason as in `send`
 
     async def close(self) -> None:

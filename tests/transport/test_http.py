@@ -368,6 +368,16 @@ async def test_a_stream_cut_at_any_byte_never_ends_clean(
     assert set(clean) == {cut for cut in cuts if cut >= whole}
 
 
+async def test_an_address_goes_out_with_the_escapes_that_it_came_with() -> None:
+    """Signed links of content networks are good for these very bytes."""
+    path = "/a%2Fb%7Ec%3A?signed=x%2Fy%7E&at=20261121T%3A"
+    with Upstream([head(content_length=0)]) as upstream:
+        response = await HTTPTransport().send(Request("GET", upstream.url + path))
+        await response.close()
+        seen = upstream.asked().result(5).requests[0]
+    assert seen.startswith(f"GET {path} HTTP/1.1\r\n".encode())
+
+
 @pytest.mark.parametrize("framing", ["chunked", "length", "none"])
 @pytest.mark.parametrize("end", [FIN, RST], ids=["FIN", "RST"])
 async def test_what_came_before_a_cut_is_not_lost_to_a_slow_reader(framing: str, end: Any) -> None:

@@ -17,6 +17,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
+import yarl
 from aiohttp.http_exceptions import ContentEncodingError
 
 from penstock.errors import (
@@ -70,7 +71,7 @@ class HTTPTransport:
         try:
             response = await session.request(
                 request.method,
-                request.url,
+                _exactly(request.url),
                 data=_data(request.body),
                 headers=request.headers,
                 proxy=None if socks else request.proxy or None,
@@ -93,6 +94,11 @@ class HTTPTransport:
             response.close()
             failed = [_proxy_refused(response.status, request)]
         raise failed.pop()  # out here, so that aiohttp's error, full of headers, is not its context
+
+
+def _exactly(url: str) -> str | yarl.URL:
+    """The address with the escapes that it has, which may be signed; aiohttp would choose anew."""
+    return yarl.URL(url, encoded=True) if "%" in url and url.isascii() else url
 
 
 def _data(body: bytes) -> bytes | io.BytesIO | None:

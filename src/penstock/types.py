@@ -11,6 +11,7 @@ a text, because several can say them, and ``SIGNED`` on reasoning, which says wh
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -264,9 +265,90 @@ def estimate_usage(output: int, input: int | None = None) -> Usage:
     return Usage(input=read, output=said, total=read + said, provenance="estimated")
 
 
+class Rates(Struct, frozen=True, repr_omit_defaults=True, omit_defaults=True, kw_only=True):
+    """What a million tokens cost, in US dollars, by what they are; ``search`` and ``request``: what
+    one of them costs. ``None`` means that there is no price of its own: the tokens are charged with
+    the whole that they are a part of (``reasoning`` as ``output``).
+
+    ``above``: other prices, for the whole of a question that is longer than so many tokens, the
+    longest last.
+    """
+
+    input: Decimal | None = None
+    output: Decimal | None = None
+    cached_input: Decimal | None = None
+    cache_write: Decimal | None = None
+    cache_write_1h: Decimal | None = None
+    reasoning: Decimal | None = None
+    input_audio: Decimal | None = None
+    cached_audio: Decimal | None = None
+    output_audio: Decimal | None = None
+    output_image: Decimal | None = None
+    search: Decimal | None = None
+    request: Decimal | None = None
+    above: tuple[RatesAbove, ...] = ()
+
+
+class RatesAbove(Rates, frozen=True, kw_only=True):
+    """The prices that change where a question has more than ``tokens`` tokens."""
+
+    tokens: int
+
+
 class ModelInfo(Struct, frozen=True, repr_omit_defaults=True):
-    """A model that a provider offers."""
+    """A model that a provider offers. ``None`` and empty mean "not known".
+
+    ``context``: tokens of question and answer together; ``output``: tokens of the longest answer;
+    ``prices``: for an ordinary question, now; ``capabilities``: any of ``tools``, ``json_schema``,
+    ``vision``, ``audio``, ``files`` and ``reasoning``. ``source``: whether the service lists the
+    model itself (``live``) or the ``snapshot`` of public data does.
+    """
 
     id: str
     name: str = ""
     metadata: Metadata | None = None
+    context: int | None = None
+    output: int | None = None
+    prices: Rates | None = None
+    capabilities: tuple[str, ...] = ()
+    source: str = ""
+
+
+Vector: TypeAlias = tuple[float, ...]
+"""A text as numbers: texts that mean the like have vectors that point the like way."""
+
+Input: TypeAlias = str | tuple[int, ...]
+"""What is embedded: a text, or the numbers of its tokens."""
+
+Purpose: TypeAlias = Literal["", "query", "document", "similarity", "classification", "clustering"]
+
+
+class EmbeddingRequest(Struct, frozen=True, repr_omit_defaults=True, kw_only=True):
+    """Texts that a model shall make vectors of. ``None`` and empty mean "not said".
+
+    ``dimensions``: how many numbers a vector shall have; ``purpose``: what the vectors are for;
+    ``encodings``: how the caller wants them written (``float``, ``base64``, or a service's own
+    word); ``api_key``, ``strict``, ``protocol`` and ``extra``: see ``ChatRequest``.
+    """
+
+    model: str = ""
+    input: tuple[Input, ...] = ()
+    dimensions: int | None = None
+    purpose: str = ""
+    encodings: tuple[str, ...] = ()
+    api_key: Secret = Secret("")
+    strict: bool = False
+    protocol: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Embeddings(Struct, frozen=True, repr_omit_defaults=True, kw_only=True):
+    """One vector for each text, in their order, all of one length.
+
+    ``loss``: what the service could not be told of the request.
+    """
+
+    vectors: tuple[Vector, ...]
+    model: str = ""
+    usage: Usage | None = None
+    loss: tuple[str, ...] = ()

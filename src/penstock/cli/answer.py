@@ -6,6 +6,7 @@ from penstock.cli.conversation import Conversation
 from penstock.cli.rendering import Renderer
 from penstock.cli.terminal import note
 from penstock.events import Collector, Finish
+from penstock.prices import Cost
 from penstock.types import Usage
 
 _NOT_WHOLE = {
@@ -28,7 +29,7 @@ async def carry(conversation: Conversation, question: str, renderer: Renderer) -
     return collector.reply().finish
 
 
-def report(finish: Finish | None, verbose: bool) -> None:
+def report(finish: Finish | None, conversation: Conversation, verbose: bool) -> None:
     """Say on stderr why the answer ended, where it is worth a word or asked for."""
     if finish is None:
         return
@@ -36,7 +37,8 @@ def report(finish: Finish | None, verbose: bool) -> None:
         note(f"penstock: {_NOT_WHOLE[finish.reason]}")
     if verbose:
         raw = f" ({finish.raw_reason})" if finish.raw_reason not in (None, finish.reason) else ""
-        note(f"finish: {finish.reason}{raw}; tokens: {_tokens(finish.usage)}")
+        cost = _cost(conversation.price(finish.usage))
+        note(f"finish: {finish.reason}{raw}; tokens: {_tokens(finish.usage)}{cost}")
 
 
 def _tokens(usage: Usage | None) -> str:
@@ -51,3 +53,10 @@ def _tokens(usage: Usage | None) -> str:
     }
     said = ", ".join(f"{name} {count}" for name, count in counts.items() if count is not None)
     return f"{said} ({usage.provenance})"
+
+
+def _cost(cost: Cost | None) -> str:
+    if cost is None:
+        return ""
+    exact = cost.provenance == "reported" and (cost.charged is not None or not cost.approximate)
+    return f"; cost: {'' if exact else 'about '}{cost}"

@@ -25,7 +25,7 @@ def run(args: Namespace) -> None:
         if not conversation.model and conversation.catalog.default() == BUILTIN:
             terminal.note(conversation.introduce())
         finish = runner.run(carry(conversation, question, renderer))
-    report(finish, args.verbose)
+    report(finish, conversation, args.verbose)
 
 
 def _is_interactive(args: Namespace) -> bool:

@@ -6,13 +6,15 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from penstock import settings
+from penstock import prices, settings
 from penstock.catalog import Catalog
 from penstock.cli import default
 from penstock.client import AsyncClient
 from penstock.errors import ConfigError
 from penstock.events import Event
+from penstock.http_provider import HTTPProvider
 from penstock.streams import AsyncStream
+from penstock.types import Usage
 
 _ANY_SERVICE = "openai-compatible"
 _OWN_OPTIONS = {
@@ -41,6 +43,18 @@ class Conversation:
     def catalog(self) -> Catalog:
         """Where providers come from."""
         return self._client.catalog
+
+    def price(self, usage: Usage | None) -> prices.Cost | None:
+        """What ``usage`` costs at the service's own prices; ``None`` where nobody knows, or where
+        another answers at its place."""
+        name, _, model = (self.model or self.catalog.default()).partition("/")
+        if self._base_url or name not in self.catalog.names():
+            return None
+        provider = self.catalog.get(name)
+        if isinstance(provider, HTTPProvider) and not provider.is_home(provider.at("")):
+            return None
+        kind = type(provider).name  # the name in a config may be any
+        return prices.cost(usage, f"{kind}/{model or provider.default_model}")
 
     def ask(self, text: str) -> AsyncStream[Event]:
         """The answer to ``text`` after all that was said before."""

@@ -52,7 +52,7 @@ def _answer(
     except PenstockError as error:
         complain(error.message)
     else:
-        report(finish, args.verbose)
+        report(finish, conversation, args.verbose)
 
 
 async def _turn(

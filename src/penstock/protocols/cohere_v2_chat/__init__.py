@@ -18,6 +18,7 @@ from penstock.protocols.cohere_v2_chat.failure import decode_failure, encode_fai
 from penstock.protocols.cohere_v2_chat.models import QUERY, decode_models, encode_models
 from penstock.protocols.cohere_v2_chat.names import NAME
 from penstock.protocols.cohere_v2_chat.request import decode_request, encode_request, unsaid
+from penstock.protocols.embeddings.cohere import CohereEmbeddings
 from penstock.types import ChatRequest, ModelInfo
 
 
@@ -45,6 +46,7 @@ class CohereChat(Protocol):
         )
     )
     cannot_answer = frozenset(("model", "reasoning.signature", "refusal", "usage.cache_write"))
+    embeddings = CohereEmbeddings()
 
     def can_ask(self, request: ChatRequest) -> frozenset[str]:
         """Of the efforts, none at all can be said."""

@@ -11,6 +11,7 @@ from penstock.errors import UnexpectedAnswer
 from penstock.protocols import json
 from penstock.protocols.cohere_v2_chat.names import NAME
 from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.limits import tokens
 from penstock.types import ModelInfo
 
 QUERY = "?endpoint=chat&page_size=1000"
@@ -23,7 +24,12 @@ def decode_models(body: bytes) -> tuple[ModelInfo, ...]:
         value = json.loads(body)
         listed = convert(value["models"], list[dict[str, Any]])
         return tuple(
-            ModelInfo(convert(model["name"], str), "", keep(NAME, rest(model, "name")))
+            ModelInfo(
+                convert(model["name"], str),
+                "",
+                keep(NAME, rest(model, "name")),
+                context=tokens(model.get("context_length")),
+            )
             for model in listed
         )
     except (*json.UNREADABLE, KeyError, TypeError):

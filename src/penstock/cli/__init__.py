@@ -1,11 +1,12 @@
-"""The command line: ``penstock chat``, ``serve``, ``providers`` and ``models``.
+"""The command line: ``penstock chat``, ``serve``, ``providers``, ``models`` and ``pull``.
 
 arguments.py   the options of every command
 chat.py        one question, one answer; conversation.py asks, answer.py carries it to the screen
 session.py     the interactive session; commands.py, line.py and history.py are its parts
 rendering.py   what events look like: text or JSON lines; markdown.py with rich; output.py chooses
 serve.py       the gateway; hello.py asks it one question
-listings.py    providers and models
+providers.py   providers; models.py models, their limits and prices
+pull.py        a model from a hub; bar.py shows how far it is
 running.py     the event loop; terminal.py what may be written to a terminal; default.py says
                which model answers when none is named, and why
 
@@ -53,10 +54,18 @@ def _run(args: Namespace) -> None:
             from penstock.cli import serve
 
             serve.run(args)
-        case _:
-            from penstock.cli import listings
+        case "pull":
+            from penstock.cli import pull
 
-            listings.run(args)
+            pull.run(args)
+        case "models":
+            from penstock.cli import models
+
+            models.run(args)
+        case _:
+            from penstock.cli import providers
+
+            providers.run(args)
     sys.stdout.flush()
 
 

@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_serve(commands)
     _add_listings(commands)
+    _add_pull(commands)
     return parser
 
 
@@ -74,7 +75,12 @@ def _add_chat(commands: Any) -> None:
     add("--no-stream", action="store_true", help="ask for the whole answer at once")
     add("--json", action="store_true", help="write every event as a line of JSON")
     add("--plain", action="store_true", help="write bare text, even where rich is installed")
-    add("-v", "--verbose", action="store_true", help="say on stderr how it ended and what it used")
+    add(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="say on stderr how it ended, what it used and cost",
+    )
 
 
 def _add_serve(commands: Any) -> None:
@@ -96,11 +102,44 @@ def _add_listings(commands: Any) -> None:
     providers = commands.add_parser(
         "providers", help="list providers, and say which model answers by default"
     )
-    models = commands.add_parser("models", help="list the models of every configured provider")
-    models.add_argument("provider", nargs="?", metavar="PROVIDER", help="of this one only")
+    models = commands.add_parser(
+        "models",
+        help="list models with their limits and prices",
+        description="List the models of every configured provider: their names, and, on a terminal "
+        "or with --long, their limits in tokens, prices and capabilities.",
+    )
+    add = models.add_argument
+    add("provider", nargs="?", metavar="PROVIDER", help="of this one only")
+    add("-l", "--long", action="store_true", help="limits, prices and capabilities in a pipe too")
+    add("--refresh", action="store_true", help="first fetch the newest public data about models")
     for listing in (providers, models):
         _add_config(listing)
         listing.add_argument("--json", action="store_true", help="write JSON")
+
+
+def _add_pull(commands: Any) -> None:
+    pull = commands.add_parser(
+        "pull",
+        help="fetch a small model to run on this machine",
+        description="Fetch a model by its name from a hub, check it, and keep it for "
+        "`penstock chat`. What was broken off goes on where it ended. Without NAME: list small "
+        "models to begin with.",
+    )
+    add = pull.add_argument
+    add(
+        "name",
+        nargs="?",
+        default="",
+        metavar="NAME",
+        help="a short name, owner/repo, owner/repo:Q8_0 or owner/repo/file.gguf",
+    )
+    instead = pull.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--list", action="store_true", help="list what was pulled, and where it is"
+    )
+    instead.add_argument("--remove", action="store_true", help="delete NAME, or what came of it")
+    add("--proxy", metavar="URL", help="http, https, socks5 or socks5h proxy to the hub")
+    _add_config(pull)
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:

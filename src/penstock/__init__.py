@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.client import AsyncClient as AsyncClient
     from penstock.client import Client as Client
     from penstock.client import chat as chat
+    from penstock.client import embed as embed
     from penstock.client import stream as stream
     from penstock.config import Config as Config
     from penstock.errors import CallerError as CallerError
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
     from penstock.generator import AsyncProvider as AsyncProvider
     from penstock.generator import GeneratorProvider as GeneratorProvider
     from penstock.http_provider import HTTPProvider as HTTPProvider
+    from penstock.prices import Cost as Cost
+    from penstock.prices import cost as cost
     from penstock.provider import Provider as Provider
     from penstock.providers.aivvm import Aivvm as Aivvm
     from penstock.providers.aura import Aura as Aura
@@ -74,15 +77,18 @@ if TYPE_CHECKING:
     from penstock.types import AsyncResult as AsyncResult
     from penstock.types import ChatRequest as ChatRequest
     from penstock.types import CreateResult as CreateResult
+    from penstock.types import EmbeddingRequest as EmbeddingRequest
+    from penstock.types import Embeddings as Embeddings
     from penstock.types import Message as Message
     from penstock.types import Messages as Messages
     from penstock.types import ModelInfo as ModelInfo
+    from penstock.types import Rates as Rates
     from penstock.types import TextPart as TextPart
     from penstock.types import Usage as Usage
 
 _HOMES = {
     "catalog": ("Catalog",),
-    "client": ("AsyncClient", "Client", "chat", "stream"),
+    "client": ("AsyncClient", "Client", "chat", "embed", "stream"),
     "config": ("Config",),
     "errors": (
         "CallerError",
@@ -127,6 +133,7 @@ _HOMES = {
         "GeneratorProvider",
     ),
     "http_provider": ("HTTPProvider",),
+    "prices": ("Cost", "cost"),
     "provider": ("Provider",),
     "providers.aivvm": ("Aivvm",),
     "providers.aura": ("Aura",),
@@ -142,12 +149,15 @@ _HOMES = {
         "AudioPart",
         "ChatRequest",
         "CreateResult",
+        "EmbeddingRequest",
+        "Embeddings",
         "FilePart",
         "ImagePart",
         "Message",
         "Messages",
         "ModelInfo",
         "OpaquePart",
+        "Rates",
         "ReasoningPart",
         "RefusalPart",
         "TextPart",

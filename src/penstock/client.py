@@ -9,13 +9,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from penstock import _sync, config, structured
+from penstock import _sync, config, embedding, structured
 from penstock.catalog import Catalog
+from penstock.embedding import Texts
 from penstock.events import Event, Reply, collect_async
 from penstock.provider import question, split
 from penstock.streams import AsyncStream
 from penstock.structured import is_type
-from penstock.types import Messages, ModelInfo, Secret
+from penstock.types import Embeddings, Messages, ModelInfo, Secret
 
 _SECRETS = ("api_key", "proxy")
 
@@ -58,6 +59,20 @@ class AsyncClient:
         form = options.get("response_format")
         return replace(reply, value=structured.read(reply, form)) if is_type(form) else reply
 
+    async def embed(self, texts: Texts, model: str = "", **options: Any) -> Embeddings:
+        """One vector for each of the texts, in their order; ``texts`` may be one string.
+
+        ``model``: ``provider/model``, or a provider's name for the model that it embeds with.
+        ``options``: ``dimensions``, ``purpose`` (``query``, ``document``, ``similarity``,
+        ``classification``, ``clustering``), ``strict``, settings of the call, and the service's own
+        fields. Raises ``PenstockError``, never some of the vectors.
+        """
+        asked = model or self._model
+        provider, name = await self.catalog.resolve(asked)
+        name = embedding.model_of(provider, asked, name)
+        provider, rest = split(provider, {**self._given, **options})
+        return await provider.embed(embedding.question(texts, name, rest))
+
     async def models(self) -> list[ModelInfo]:
         """The models of every configured provider, as ``provider/model``."""
         return await self.catalog.list_models()
@@ -91,6 +106,10 @@ class Client:
         """The whole answer; ``str(reply)`` is its text. Raises ``PenstockError``, never half."""
         return _sync.run(self._client.chat(messages, model, **options))
 
+    def embed(self, texts: Texts, model: str = "", **options: Any) -> Embeddings:
+        """One vector for each of the texts, in their order. Raises ``PenstockError``."""
+        return _sync.run(self._client.embed(texts, model, **options))
+
     def models(self) -> list[ModelInfo]:
         """The models of every configured provider, as ``provider/model``."""
         return _sync.run(self._client.models())
@@ -103,6 +122,11 @@ def _config(given: config.Config | str | Path | None) -> config.Config:
 def chat(messages: Messages | str, model: str = "", **options: Any) -> Reply:
     """Ask once and wait for the whole answer: ``print(penstock.chat("Men are all alike."))``."""
     return Client().chat(messages, model, **options)
+
+
+def embed(texts: Texts, model: str = "", **options: Any) -> Embeddings:
+    """Make vectors of texts: ``penstock.embed(["a", "b"], "openai").vectors``."""
+    return Client().embed(texts, model, **options)
 
 
 def stream(messages: Messages | str, model: str = "", **options: Any) -> _sync.SyncStream[Event]:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from penstock import browser, settings, variables
+from penstock import browser, embedding, settings, variables
 from penstock.accounts import Account
 from penstock.errors import (
     ConfigError,
@@ -25,9 +25,10 @@ from penstock.errors import (
 )
 from penstock.events import SPOKEN, Event, Finish, Start, TextDelta
 from penstock.protocols import Protocol, json, signatures
+from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.provider import Provider
 from penstock.transport import Request, Response, Timeouts, Transport, origin, read_out
-from penstock.types import ChatRequest, ModelInfo, Secret
+from penstock.types import ChatRequest, EmbeddingRequest, Embeddings, ModelInfo, Secret
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ERROR_BODY = 64 * 1024
@@ -75,6 +76,10 @@ class HTTPProvider(Provider):
     needed."""
     account: ClassVar[Account | None] = None
     """Who asks where there is no key; ``None``: a key is the only way."""
+    embeddings: ClassVar[EmbeddingFormat | None] = None
+    """How it is asked for embeddings, where that is not its protocol's way."""
+    key_header: ClassVar[str] = ""
+    """The header that carries the key, where it is not the protocol's."""
     headers: ClassVar[Mapping[str, str]] = {}
     """Headers of every request, beside the protocol's."""
 
@@ -136,8 +141,9 @@ class HTTPProvider(Provider):
             return False
         return self.working and (has_key or has_account)
 
-    def at(self, path: str) -> str:
-        """The URL of a path, and its query, below the base URL."""
+    def at(self, path: str, model: str = "") -> str:
+        """The URL of a path, and its query, below the base URL. ``model``: what is asked there, for
+        a service whose addresses say so beside the protocol's."""
         base, _, query = self._target.base_url.partition("?")
         url = base.rstrip("/") + path
         return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
@@ -183,6 +189,39 @@ class HTTPProvider(Provider):
             for event in decoder.close(response.delimited):
                 yield self._marked(event, lost)
 
+    def embedding_format(self, model: str) -> EmbeddingFormat | None:
+        """How ``model`` is asked for embeddings; ``None``: the service has none."""
+        form = self.embeddings or self.protocol.embeddings
+        return form.for_model(model) if form else None
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        form = self.embedding_format(request.model)
+        if form is None:
+            return await super().embed(request)
+        if not request.input:
+            raise InvalidRequest("input is empty: send at least one text", param="input")
+        lost = form.loss(request)
+        if request.strict:
+            self._refuse(lost)
+
+        async def ask(part: EmbeddingRequest) -> Embeddings:
+            body = _json(form.encode_request(part))
+            async with self.open_embeddings(body, form, part.model, part.api_key) as response:
+                return form.decode_response(await read_whole(response), part)
+
+        answer = await embedding.ask_all(request, form, ask)
+        lost += embedding.unheeded(request, answer)
+        if request.strict:
+            self._refuse(lost)
+        return replace(answer, loss=lost)
+
+    def open_embeddings(
+        self, body: bytes, form: EmbeddingFormat, model: str, key: str = ""
+    ) -> Exchange:
+        """Ask ``model`` for embeddings; see ``open``."""
+        url = self.at(form.locate(model), model)
+        return Exchange(self, "POST", url, body, "*/*", key or self.api_key)
+
     def _sayable(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
         """The request as this service can be told it, and what is lost of it. Raises
         ``InvalidRequest`` where nothing may be lost."""
@@ -190,13 +229,18 @@ class HTTPProvider(Provider):
         request, several = self.protocol.one_answer(request)
         request, foreign = signatures.own(request, self.protocol.name)
         lost = tuple(sorted({*self.protocol.loss(request), *several, *foreign}))
-        if lost and strict:
+        if strict:
+            self._refuse(lost)
+        return request, lost
+
+    def _refuse(self, lost: tuple[str, ...]) -> None:
+        """Raise ``InvalidRequest`` where anything of a request is lost."""
+        if lost:
             named = ", ".join(lost) if len(lost) <= _NAMED else f"{', '.join(lost[:_NAMED])}, ..."
             raise InvalidRequest(
                 f"{self.name} cannot be told {named[:_SHOWN]}; leave it out or ask without strict",
                 param=lost[0][:_SHOWN],
             )
-        return request, lost
 
     def _marked(self, event: Event, lost: tuple[str, ...]) -> Event:
         """What only the provider knows of an event: what was lost, and who signed."""
@@ -208,7 +252,7 @@ class HTTPProvider(Provider):
         """Ask ``model`` with ``body`` as it goes over the wire: ``async with provider.open(...)``
         holds the answer's ``Response``. ``key``: the caller's own, not the configured one."""
         accept = self.protocol.stream_type.partition(";")[0] if stream else "*/*"
-        url = self.at(self.protocol.locate(model, stream))
+        url = self.at(self.protocol.locate(model, stream), model)
         return Exchange(self, "POST", url, body, accept, key or self.api_key)
 
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
@@ -224,7 +268,7 @@ class HTTPProvider(Provider):
             "Accept": accept,
             "Accept-Encoding": "identity",
             "Content-Type": "application/json",
-            **(self.protocol.key_headers(key) if key else {}),
+            **(self._key_headers(key) if key else {}),
             **self.headers,
         }
         if self.settings.webdriver is not None:
@@ -232,6 +276,9 @@ class HTTPProvider(Provider):
         headers |= self.settings.headers
         request = Request(method, url, headers, body, target.proxy, target.timeouts)
         return await account.prove(request, self.send) if account else request
+
+    def _key_headers(self, key: str) -> dict[str, str]:
+        return {self.key_header: key} if self.key_header else self.protocol.key_headers(key)
 
     def _account(self, url: str) -> Account | None:
         """The account that may prove to that address who asks, where there is one."""
@@ -336,12 +383,14 @@ def _json(body: dict[str, Any]) -> bytes:
 
 async def read_whole(response: Response) -> bytes:
     """A whole body. Raises ``UnexpectedAnswer`` past 64 MiB."""
-    body = b""
+    read: list[bytes] = []
+    size = 0
     async for chunk in response.chunks():
-        body = body + chunk if body else chunk
-        if len(body) > _WHOLE_BODY:
+        read.append(chunk)
+        size += len(chunk)
+        if size > _WHOLE_BODY:
             raise UnexpectedAnswer(f"the answer is longer than {_WHOLE_BODY} bytes")
-    return body
+    return b"".join(read)
 
 
 async def _read_some(response: Response, most: int) -> bytes:

@@ -32,7 +32,15 @@ from penstock.protocols.openai_chat.request_decode import decode_message, decode
 from penstock.settings import Settings
 from penstock.streams import AsyncStream
 from penstock.structured import form_of, is_type
-from penstock.types import ChatRequest, CreateResult, Message, Messages, ModelInfo
+from penstock.types import (
+    ChatRequest,
+    CreateResult,
+    EmbeddingRequest,
+    Embeddings,
+    Message,
+    Messages,
+    ModelInfo,
+)
 
 _SAYABLE = (Mapping, Message)
 _BEYOND = ("strict", "reasoning_budget")
@@ -108,6 +116,14 @@ class Provider(ABC):
     async def list_models(self) -> tuple[ModelInfo, ...]:
         """The models this provider offers, from the service itself where it can be asked."""
         return tuple(ModelInfo(name) for name in self.models)
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """One vector for each text. More texts than one request may hold are asked for in several.
+
+        Raises ``PenstockError``, never some of the vectors; ``InvalidRequest`` where the service
+        has none at all.
+        """
+        raise InvalidRequest(f"{self.name} has no embeddings; ask another provider", param="model")
 
     def is_configured(self) -> bool:
         """Whether it can be asked: it needs no key, or has one."""

@@ -21,10 +21,11 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Struct
 
-from penstock import __version__
+from penstock import __version__, discovery, embedding
 from penstock.catalog import Catalog
 from penstock.errors import CallerError, ConfigError, InvalidRequest, PenstockError
 from penstock.events import SPOKEN, Event, Finish, collect
+from penstock.gateway import embeddings
 from penstock.gateway.guard import check_caller, is_loopback
 from penstock.gateway.routes import OLLAMA_VERSION, Route, build, find
 from penstock.gateway.translation import Translation
@@ -100,6 +101,8 @@ class Gateway:
 
     async def handle(self, asked: Asked) -> Answer:
         """The answer to any request, errors included. Raises nothing of ours."""
+        if asked.headers.get("user-agent") == discovery.AGENT:
+            return failure(self.plain, _NotFound("this is a gateway of penstock, no engine"))
         route = find(self._table, asked.method, asked.path)
         try:
             headers = asked.headers
@@ -109,6 +112,8 @@ class Gateway:
             match route.asks:
                 case "chat":
                     return await self._chat(route, asked)
+                case "embeddings":
+                    return await self._embed(route, asked)
                 case "models":
                     return await self._models(route)
                 case "health":
@@ -160,6 +165,17 @@ class Gateway:
         first = await anext(chunks, b"")  # an error before anything is spoken has its own status
         told = _told(first, chunks, lambda: encoder)
         return Answer(200, {"Content-Type": kind, **_UNBUFFERED, **translation.headers}, told)
+
+    async def _embed(self, route: Route, asked: Asked) -> Answer:
+        form = route.embeddings or route.protocol.embeddings
+        if form is None:
+            raise self._no_route(asked)
+        value = form.with_path(read_object(asked.body), asked.target)
+        said = form.peek(value)
+        provider, model = await self._resolve(route, said)
+        model = embedding.model_of(provider, said, model)
+        body, headers = await embeddings.answer(form, provider, value, model, asked.is_strict)
+        return Answer(200, {"Content-Type": _JSON, **headers}, body)
 
     async def _pass_on(
         self,

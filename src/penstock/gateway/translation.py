@@ -64,7 +64,7 @@ class Translation(Struct):
     @property
     def headers(self) -> dict[str, str]:
         """What a caller is told of the loss."""
-        return {LOSS: _listed(self.lost)} if self.lost else {}
+        return told(self.lost)
 
     async def whole(self) -> Any:
         """The whole answer, as the protocol's JSON values."""
@@ -105,6 +105,12 @@ class Translation(Struct):
         if not lost or not kind.startswith("text/event-stream"):
             return b""
         return f": {LOSS}: {_listed(lost)}\n\n".encode()
+
+
+def told(lost: Iterable[str]) -> dict[str, str]:
+    """The header that names a loss, where there is one."""
+    listed = _listed(lost)
+    return {LOSS: listed} if listed else {}
 
 
 def _listed(lost: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from penstock.errors import InvalidRequest, PenstockError
 from penstock.events import Event, Reply
 from penstock.protocols import loss
+from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.types import ChatRequest, ModelInfo
 
 
@@ -82,6 +83,8 @@ class Protocol(ABC):
     """Those of them that are said after all to a service whose own words the caller used."""
     cannot_answer: ClassVar[frozenset[str]] = frozenset()
     """The features of an answer (``loss.ANSWERED``) that a caller cannot be told."""
+    embeddings: ClassVar[EmbeddingFormat | None] = None
+    """How the same services are asked for embeddings; ``None``: they have none."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

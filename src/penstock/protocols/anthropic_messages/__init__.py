@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import msgspec
-from msgspec import Struct
-
-from penstock.errors import PenstockError, UnexpectedAnswer
+from penstock.errors import PenstockError
 from penstock.events import Event, Reply
-from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols import Decoder, Encoder, Protocol
 from penstock.protocols.anthropic_messages.citations import NAME
 from penstock.protocols.anthropic_messages.decode import decode_response, decoder
 from penstock.protocols.anthropic_messages.encode import MessageEncoder, encode_response
 from penstock.protocols.anthropic_messages.failure import decode_failure, encode_failure
+from penstock.protocols.anthropic_messages.models import decode_models
 from penstock.protocols.anthropic_messages.request_decode import decode_request
 from penstock.protocols.anthropic_messages.request_encode import encode_request
 from penstock.protocols.anthropic_messages.unsaid import told
@@ -82,15 +80,11 @@ class AnthropicMessages(Protocol):
     def key_headers(self, key: str) -> dict[str, str]:
         return {"x-api-key": key, "anthropic-version": VERSION}
 
-    def models_request(self, key: str) -> tuple[str, str, bytes]:
+    def models_request(self, key: str) -> tuple[str, str, bytes] | None:
         return "GET", "/v1/models?limit=1000", b""  # a page holds 20 unless asked
 
     def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
-        try:
-            listed = msgspec.json.decode(body, type=_ModelList).data
-        except json.UNREADABLE:
-            raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
-        return tuple(ModelInfo(model.id, model.display_name or "") for model in listed)
+        return decode_models(body)
 
     def encode_models(self, models: Iterable[ModelInfo]) -> dict[str, Any]:
         listed = [
@@ -108,12 +102,3 @@ class AnthropicMessages(Protocol):
             "first_id": listed[0]["id"] if listed else None,
             "last_id": listed[-1]["id"] if listed else None,
         }
-
-
-class _Model(Struct):
-    id: str
-    display_name: str | None = None
-
-
-class _ModelList(Struct):
-    data: list[_Model]

@@ -24,6 +24,7 @@ from penstock.protocols.bedrock_converse.request import (
     lost_within,
 )
 from penstock.protocols.bedrock_converse.unsaid import told
+from penstock.protocols.embeddings.bedrock import BedrockEmbeddings
 from penstock.types import ChatRequest
 
 _PLACE = re.compile(r"/model/(.+)/converse(-stream)?(?:\?|$)", re.DOTALL)
@@ -54,6 +55,7 @@ class BedrockConverse(Protocol):
         )
     )
     cannot_answer = frozenset(("id", "model", "refusal", "usage.reasoning"))
+    embeddings = BedrockEmbeddings()
 
     def locate(self, model: str, stream: bool) -> str:
         # A colon may stand in a path as it is, and HTTP clients say it so whatever they are given;

@@ -6,7 +6,7 @@ Wire reference: https://ai.google.dev/api/generate-content.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +14,8 @@ from msgspec import Struct
 from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols.embeddings import EmbeddingFormat
+from penstock.protocols.embeddings.gemini import GeminiEmbeddings
 from penstock.protocols.gemini_generate import paths
 from penstock.protocols.gemini_generate.decode import decode_response, decoder
 from penstock.protocols.gemini_generate.encode import ChunkEncoder, encode_response
@@ -22,6 +24,7 @@ from penstock.protocols.gemini_generate.request import decode_request, encode_re
 from penstock.protocols.gemini_generate.unsaid import unsaid
 from penstock.protocols.gemini_generate.words import NAME
 from penstock.protocols.kept import rest
+from penstock.protocols.limits import tokens
 from penstock.types import ChatRequest, ModelInfo
 
 
@@ -33,6 +36,7 @@ class GeminiGenerate(Protocol):
     stream_type = "text/event-stream"
     cannot_ask = frozenset(("system.amid", "parallel_tool_calls", "refusal", "cache"))
     cannot_answer = frozenset(("refusal", "usage.cache_write"))
+    embeddings: ClassVar[EmbeddingFormat | None] = GeminiEmbeddings()
 
     def locate(self, model: str, stream: bool) -> str:
         return paths.locate(model, stream)
@@ -79,7 +83,7 @@ class GeminiGenerate(Protocol):
     def key_headers(self, key: str) -> dict[str, str]:
         return {"x-goog-api-key": key}
 
-    def models_request(self, key: str) -> tuple[str, str, bytes]:
+    def models_request(self, key: str) -> tuple[str, str, bytes] | None:
         return "GET", "/v1beta/models?pageSize=1000", b""  # a page holds 50 unless asked
 
     def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
@@ -88,7 +92,12 @@ class GeminiGenerate(Protocol):
         except json.UNREADABLE:
             raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
         return tuple(
-            ModelInfo(model.name.removeprefix("models/"), model.display_name or "")
+            ModelInfo(
+                model.name.removeprefix("models/"),
+                model.display_name or "",
+                context=tokens(model.input_token_limit),
+                output=tokens(model.output_token_limit),
+            )
             for model in listed
         )
 
@@ -109,6 +118,8 @@ class GeminiGenerate(Protocol):
 class _Model(Struct, rename="camel"):
     name: str
     display_name: str | None = None
+    input_token_limit: Any = None
+    output_token_limit: Any = None
 
 
 class _ModelList(Struct):

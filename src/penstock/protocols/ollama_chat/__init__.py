@@ -12,6 +12,7 @@ from typing import Any
 from penstock.errors import PenstockError
 from penstock.events import Event, Reply
 from penstock.protocols import Decoder, Encoder, Protocol
+from penstock.protocols.embeddings.ollama import OllamaEmbeddings
 from penstock.protocols.ollama_chat import generate
 from penstock.protocols.ollama_chat.decode import decode_response, decoder
 from penstock.protocols.ollama_chat.encode import (
@@ -67,6 +68,7 @@ class OllamaChat(Protocol):
     stream_type = "application/x-ndjson"
     cannot_ask = _CANNOT_ASK
     cannot_answer = _CANNOT_ANSWER
+    embeddings = OllamaEmbeddings()
 
     def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
         """``stream`` is true where it is not said."""

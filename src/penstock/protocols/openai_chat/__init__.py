@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
-from penstock.errors import PenstockError, UnexpectedAnswer
+from penstock.errors import PenstockError
 from penstock.events import Event, Reply
-from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols import Decoder, Encoder, Protocol
+from penstock.protocols.embeddings import EmbeddingFormat
+from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 from penstock.protocols.error_body import error_from_body
 from penstock.protocols.kept import rest
 from penstock.protocols.loss import THOUGHTS
 from penstock.protocols.openai_chat.answer import ChatAnswer
 from penstock.protocols.openai_chat.decode import decode_response, decoder, is_usual_response
 from penstock.protocols.openai_chat.encode import ChunkEncoder, encode_failure, encode_response
+from penstock.protocols.openai_chat.models import decode_models
+from penstock.protocols.openai_chat.newer import in_newer_words
 from penstock.protocols.openai_chat.request_decode import NAME, decode_request
 from penstock.protocols.openai_chat.request_encode import encode_request, says_reasoning, unsaid
 from penstock.types import ChatRequest, ModelInfo
@@ -30,7 +32,9 @@ class OpenAIChat(Protocol):
     """OpenAI Chat Completions; dialects are subclasses.
 
     ``ask_usage``: streams are asked to report what they spent (``stream_options``); the few
-    services that refuse the field get it switched off.
+    services that refuse the field get it switched off. ``newer``: the longest answer is said as
+    ``max_completion_tokens``, without which OpenAI's reasoning models refuse the question
+    (https://platform.openai.com/docs/api-reference/chat/create).
     """
 
     name = NAME
@@ -50,12 +54,14 @@ class OpenAIChat(Protocol):
             "top_k",
         )
     )
+    embeddings: ClassVar[EmbeddingFormat | None] = OpenAIEmbeddings()
     extensions = cannot_ask - {"file.url", "reasoning_budget", "tool_result.error"}
     reasoning_apart: ClassVar[bool] = False
     """The service's output tokens leave out those of reasoning."""
 
-    def __init__(self, ask_usage: bool = True) -> None:
+    def __init__(self, ask_usage: bool = True, newer: bool = False) -> None:
         self._ask_usage = ask_usage
+        self._newer = newer
 
     def can_ask(self, request: ChatRequest) -> frozenset[str]:
         can = super().can_ask(request)
@@ -80,6 +86,8 @@ class OpenAIChat(Protocol):
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         body = encode_request(request, self.can_ask(request))
+        if self._newer:
+            body = in_newer_words(body)
         if self._ask_usage and request.stream:
             body.setdefault("stream_options", {"include_usage": True})
         return self.finish_request(body, request)
@@ -127,11 +135,7 @@ class OpenAIChat(Protocol):
         return "GET", "/models", b""
 
     def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
-        try:
-            listed = msgspec.json.decode(body, type=_ModelList).data
-        except json.UNREADABLE:
-            raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
-        return tuple(ModelInfo(model.id) for model in listed)
+        return decode_models(body)
 
     def encode_models(self, models: Iterable[ModelInfo]) -> dict[str, Any]:
         return {
@@ -141,11 +145,3 @@ class OpenAIChat(Protocol):
                 for model in models
             ],
         }
-
-
-class _Model(Struct):
-    id: str
-
-
-class _ModelList(Struct):
-    data: list[_Model]

@@ -38,6 +38,7 @@ class OpenAIResponses(Protocol):
     stream_type = "text/event-stream; charset=utf-8"
     cannot_ask = CANNOT_ASK
     extensions = EXTENSIONS
+    embeddings = _CHAT.embeddings
 
     def can_ask(self, request: ChatRequest) -> frozenset[str]:
         can = super().can_ask(request)

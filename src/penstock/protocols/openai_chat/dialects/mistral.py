@@ -31,6 +31,7 @@ from msgspec.structs import replace
 from penstock.errors import PenstockError
 from penstock.events import Reply
 from penstock.protocols import Encoder, json
+from penstock.protocols.embeddings.mistral import MistralEmbeddings
 from penstock.protocols.error_body import error_from_value
 from penstock.protocols.kept import kept_for
 from penstock.protocols.openai_chat import OpenAIChat
@@ -65,6 +66,7 @@ class Mistral(Dialect):
     }
     extensions = frozenset(("reasoning.signature",))
     cannot_answer = frozenset(("citations", "refusal"))
+    embeddings = MistralEmbeddings()
     refuses = frozenset(
         (
             "audio",

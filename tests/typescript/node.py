@@ -64,7 +64,7 @@ class Judgement(Struct, frozen=True):
 def judge(sdk: str, jobs: Sequence[Job]) -> list[Judgement]:
     """What that SDK makes of the answer to each job."""
     node = find("node")
-    _install()
+    install()
     done = subprocess.run(
         [node, str(_HERE / "judge.mjs")],
         input=msgspec.json.encode({"sdk": sdk, "jobs": jobs}),
@@ -80,14 +80,16 @@ def judge(sdk: str, jobs: Sequence[Job]) -> list[Judgement]:
     return judged
 
 
-def _install() -> None:
-    """The SDKs that ``package-lock.json`` names, beside it; one process at a time."""
+def install() -> Path:
+    """The packages that ``package-lock.json`` names, in the folder that this gives; one process at
+    a time."""
     with _LOCK.open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         wanted = hashlib.sha256(lock.read()).hexdigest()
         if not _INSTALLED.exists() or _INSTALLED.read_text() != wanted:
             _npm(*_INSTALL)
             _INSTALLED.write_text(wanted)
+    return _INSTALLED.parent
 
 
 def _npm(*arguments: str) -> None:

@@ -11,4 +11,4 @@ class Anthropic(HTTPProvider):
     base_url = "https://api.anthropic.com"
     api_key_env = "ANTHROPIC_API_KEY"
     protocol = AnthropicMessages()
-    default_model = "claude-haiku-4-5"
+    default_model, small_model = "claude-haiku-4-5", "claude-haiku-5-5"

@@ -23,8 +23,8 @@ class Bedrock(HTTPProvider):
     api_key_env = "AWS_BEARER_TOKEN_BEDROCK"
     account = AWSAccount("bedrock", _HOME)
     protocol = BedrockConverse()
-    default_model = "amazon.nova-lite-v1:0"
-    small_model = "amazon.nova-micro-v1:0"
+    default_model, small_model = "amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"
+    embedding_model = "amazon.titan-embed-text-v2:0"
     answers_unasked = False
 
     def home(self) -> str:

@@ -11,4 +11,5 @@ class Cohere(HTTPProvider):
     base_url = "https://api.cohere.com"
     api_key_env = "CO_API_KEY"
     protocol = CohereChat()
-    default_model = "command-a-03-2025"
+    default_model, small_model = "command-a-plus-05-2026", "command-r7b-12-2024"
+    embedding_model = "embed-v4.0"

@@ -11,4 +11,4 @@ class DeepSeek(HTTPProvider):
     base_url = "https://api.deepseek.com"
     api_key_env = "DEEPSEEK_API_KEY"
     protocol = dialect.DeepSeek()
-    default_model = "deepseek-flash"
+    default_model, small_model = "deepseek-flash", "deepseek-flash"

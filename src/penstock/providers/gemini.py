@@ -9,6 +9,7 @@ class Gemini(HTTPProvider):
 
     url = "https://aistudio.google.com"
     base_url = "https://generativelanguage.googleapis.com"
-    api_key_env = "GEMINI_API_KEY"
+    api_key_env = "GEMINI_API_KEY|GOOGLE_API_KEY"
     protocol = GeminiGenerate()
-    default_model = "gemini-flash-latest"
+    default_model, small_model = "gemini-flash-latest", "gemini-flash-lite-latest"
+    embedding_model = "gemini-embedding-2"

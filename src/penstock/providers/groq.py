@@ -11,4 +11,4 @@ class Groq(HTTPProvider):
     base_url = "https://api.groq.com/openai/v1"
     api_key_env = "GROQ_API_KEY"
     protocol = dialect.Groq()
-    default_model = "openai/gpt-oss-120b"
+    default_model, small_model = "openai/gpt-oss-120b", "openai/gpt-oss-20b"

@@ -11,4 +11,5 @@ class Mistral(HTTPProvider):
     base_url = "https://api.mistral.ai/v1"
     api_key_env = "MISTRAL_API_KEY"
     protocol = dialect.Mistral()
-    default_model = "mistral-small-latest"
+    default_model, small_model = "mistral-small-latest", "ministral-8b-latest"
+    embedding_model = "mistral-embed"

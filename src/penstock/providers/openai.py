@@ -1,6 +1,7 @@
 """OpenAI. https://platform.openai.com/docs/api-reference/chat (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
+from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 from penstock.protocols.openai_chat import OpenAIChat
 
 
@@ -10,5 +11,7 @@ class OpenAI(HTTPProvider):
     url = "https://platform.openai.com"
     base_url = "https://api.openai.com/v1"
     api_key_env = "OPENAI_API_KEY"
-    protocol = OpenAIChat()
-    default_model = "gpt-5-mini"
+    protocol = OpenAIChat(newer=True)
+    default_model, small_model = "gpt-5.4-mini", "gpt-5.4-nano"
+    embedding_model = "text-embedding-3-small"
+    embeddings = OpenAIEmbeddings(ask_base64=True, most=2048, largest=300_000)

@@ -1,4 +1,5 @@
-"""OpenAI by its Responses. https://platform.openai.com/docs/api-reference/responses (2026-11-21)"""
+"""OpenAI by its Responses. https://platform.openai.com/docs/api-reference/responses (read
+2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols import openai_responses as wire
@@ -11,7 +12,7 @@ class OpenAIResponses(HTTPProvider):
     base_url = "https://api.openai.com/v1"
     api_key_env = "OPENAI_API_KEY"
     protocol = wire.OpenAIResponses()
-    default_model = "gpt-5-mini"
+    default_model, small_model = "gpt-5.4-mini", "gpt-5.4-nano"
 
     def is_configured(self) -> bool:
         return not self._at_home  # at home it is ``openai``

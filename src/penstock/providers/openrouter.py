@@ -11,4 +11,4 @@ class OpenRouter(HTTPProvider):
     base_url = "https://openrouter.ai/api/v1"
     api_key_env = "OPENROUTER_API_KEY"
     protocol = dialect.OpenRouter()
-    default_model = "openrouter/auto"
+    default_model, small_model = "openrouter/auto", "openai/gpt-oss-20b"

@@ -1,14 +1,14 @@
-"""Perplexity. https://docs.perplexity.ai/docs/sonar/openai-compatibility (read 2026-11-21)"""
+"""Perplexity. https://docs.perplexity.ai/docs/agent-api/openai-compatibility (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
-from penstock.protocols.openai_chat.dialects import perplexity as dialect
+from penstock.protocols.openai_responses import OpenAIResponses
 
 
 class Perplexity(HTTPProvider):
-    """Perplexity, which answers from the web."""
+    """Perplexity, which answers from the web where the tool ``web_search`` is given."""
 
     url = "https://www.perplexity.ai"
-    base_url = "https://api.perplexity.ai"
+    base_url = "https://api.perplexity.ai/v1"
     api_key_env = "PERPLEXITY_API_KEY"
-    protocol = dialect.Perplexity()
-    default_model = "sonar"
+    protocol = OpenAIResponses()
+    default_model = "perplexity/sonar"

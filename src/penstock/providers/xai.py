@@ -11,4 +11,4 @@ class XAI(HTTPProvider):
     base_url = "https://api.x.ai/v1"
     api_key_env = "XAI_API_KEY"
     protocol = dialect.XAI()
-    default_model = "grok-4.5"
+    default_model, small_model = "grok-4.5", "grok-4.3"

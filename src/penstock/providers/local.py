@@ -1,0 +1,184 @@
+"""A model file on one's own disk, run with llama.cpp in a child process (docs/local.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
+
+from penstock import settings
+from penstock.engine import CONTEXT, SLOTS, Engine, Engines, Model, is_installed
+from penstock.errors import (
+    ConfigError,
+    ConnectionFailed,
+    InvalidRequest,
+    PenstockError,
+    StreamError,
+    Timeout,
+    UnknownModel,
+)
+from penstock.events import Event
+from penstock.http_provider import HTTPProvider
+from penstock.hub import store
+from penstock.protocols.embeddings import EmbeddingFormat
+from penstock.protocols.openai_chat.dialects.llamacpp import LlamaCpp
+from penstock.transport import Request, Timeouts
+from penstock.types import ChatRequest, EmbeddingRequest, Embeddings, ModelInfo
+
+_MOST = 10**7
+_engines = Engines()
+"""Of the whole process: a model is loaded once, whoever asks for it, from whichever loop."""
+atexit.register(_engines.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_engines.disown)
+
+
+class Local(HTTPProvider):
+    """Models in process: ``local/path/to/model.gguf``, or the name of one that was pulled.
+
+    ``PENSTOCK_LOCAL_CONTEXT`` says how many tokens a conversation may have,
+    ``PENSTOCK_LOCAL_SLOTS`` how many conversations go on at once, and ``PENSTOCK_LOCAL_THREADS``
+    how many threads compute. With a ``base_url`` it asks a server that runs already.
+    """
+
+    url = "https://github.com/ggml-org/llama.cpp"
+    protocol = LlamaCpp()
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+    """llama.cpp closes a connection after a streamed answer without saying so before: a question
+    right behind it would be lost."""
+
+    def is_configured(self) -> bool:
+        """Whether there are a llama.cpp and a pulled model to run; a file that is named can be
+        asked all the same."""
+        return bool(self.settings.base_url) or (is_installed() and store.default() is not None)
+
+    @property
+    def default_model(self) -> str:
+        """The one that was said, else the one that was pulled last."""
+        if said := self.__dict__.get("default_model"):
+            return str(said)
+        pulled = store.default()
+        return pulled.name if pulled else ""
+
+    @default_model.setter
+    def default_model(self, name: str) -> None:
+        if name != self.default_model:  # what it is anyway may change with the next pull
+            self.__dict__["default_model"] = name
+
+    def encode_request(self, request: ChatRequest) -> dict[str, Any]:
+        # With something to write while it reads a long question, llama.cpp sees at once that nobody
+        # listens any more (else once a second), and we see that it lives.
+        return super().encode_request(request) | {"return_progress": request.stream}
+
+    async def list_models(self) -> tuple[ModelInfo, ...]:
+        """The models that were pulled."""
+        if self.settings.base_url:
+            return await super().list_models()
+        return tuple(ModelInfo(pulled.name) for pulled in store.installed())
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
+        async with self._there(request.model or self.default_model) as there:
+            if there is not self:
+                request = replace(request, model="", api_key=there.api_key)
+            async with aclosing(super(Local, there).stream(request)) as events:
+                async for event in events:
+                    yield event
+
+    def embedding_format(self, model: str) -> EmbeddingFormat | None:
+        """None of an engine that does not run yet: it is asked by ``embed`` alone."""
+        return super().embedding_format(model) if self.settings.base_url else None
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        async with self._there(request.model, embeds=True) as there:
+            if there is not self:
+                request = replace(request, api_key=there.api_key)
+            return await super(Local, there).embed(request)
+
+    @asynccontextmanager
+    async def _there(self, name: str, embeds: bool = False) -> AsyncGenerator[Local]:
+        """This provider, with the address of an engine that has loaded the model, which stays while
+        the block runs. Errors from inside say how the engine ended, where it has."""
+        if self.settings.base_url:
+            yield self
+            return
+        try:
+            async with AsyncExitStack() as stack:
+                engine = await self._loaded(stack, self._model(name, embeds))
+                try:
+                    yield self.configured(base_url=engine.url, api_key=engine.key)
+                except (ConnectionFailed, StreamError, InvalidRequest) as error:
+                    raise await _explained(error, engine) from None
+        except PenstockError as error:
+            error.provider = error.provider or self.name
+            raise
+
+    async def _loaded(self, stack: AsyncExitStack, model: Model) -> Engine:
+        """The model's engine, until ``stack`` closes. Loading takes of the same time as waiting
+        for an answer to begin."""
+        limits = self.settings.timeouts or Timeouts()
+        said = (limits.headers, limits.first, limits.total)
+        limit = min((seconds for seconds in said if seconds is not None), default=None)
+        try:
+            async with asyncio.timeout(limit):
+                return await stack.enter_async_context(_engines.running(model))
+        except TimeoutError:
+            raise Timeout(
+                f"{model.name} was not loaded within {limit:g} s; it goes on loading: ask again"
+            ) from None
+
+    def _model(self, name: str, embeds: bool) -> Model:
+        """The model that ``name`` stands for. Raises ``UnknownModel`` if there is none."""
+        if not name:
+            raise UnknownModel(
+                "no model was named, and none was pulled: say local/path/to/model.gguf, or "
+                "`penstock pull` one",
+                param="model",
+            )
+        path = store.find(name) or Path(name).expanduser().absolute()
+        if path.suffix != ".gguf" and not path.exists():
+            raise UnknownModel(
+                f"no model {name!r} was pulled; `penstock pull {name}` may know it, and "
+                "`penstock models` lists those that are here",
+                param="model",
+            )
+        return Model(
+            path,
+            context=self._number("context", CONTEXT),
+            slots=self._number("slots", SLOTS),
+            threads=self._number("threads", 0),
+            embeds=embeds,
+        )
+
+    def _number(self, setting: str, usual: int) -> int:
+        said = settings.from_environment(self.name, setting)
+        if said and not (said.isascii() and said.isdigit() and 0 < int(said) <= _MOST):
+            raise ConfigError(
+                f"PENSTOCK_{self.name.upper()}_{setting.upper()} must be a number from 1 to {_MOST}"
+            )
+        return int(said) if said else usual
+
+    async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
+        request = await super().request(method, url, body, accept, key)
+        is_ours = url.startswith("http://127.0.0.1:")
+        return replace(request, proxy="") if is_ours else request
+
+
+async def _explained(error: PenstockError, engine: Engine) -> PenstockError:
+    """The same error with what is known of it here, and what to do."""
+    if isinstance(error, InvalidRequest):
+        if error.type == "exceed_context_size_error":
+            more = "say less, or set PENSTOCK_LOCAL_CONTEXT to more tokens"
+            return InvalidRequest(f"{error.message}: {more}", type=error.type)
+        if "Pooling type" in error.message:
+            which = "name a model that is, by its path or as pulled"
+            return InvalidRequest(f"{engine.name} is not made to embed: {which}", param="model")
+        return error
+    if ending := await asyncio.to_thread(engine.ending):
+        return type(error)(f"{engine.name}: llama.cpp {ending}; ask again and it is started anew")
+    return error

@@ -1,0 +1,14 @@
+"""Ollama's cloud. https://docs.ollama.com/cloud (read 2026-11-21)"""
+
+from penstock.http_provider import HTTPProvider
+from penstock.protocols.ollama_chat import OllamaChat
+
+
+class OllamaCloud(HTTPProvider):
+    """Ollama's cloud: open models."""
+
+    url = "https://ollama.com"
+    base_url = "https://ollama.com"
+    api_key_env = "OLLAMA_API_KEY"
+    protocol = OllamaChat()
+    default_model, small_model = "gpt-oss:120b", "gpt-oss:20b"

@@ -1,0 +1,13 @@
+"""Claude on Vertex AI. https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
+(read 2026-11-21)"""
+
+from penstock.protocols.anthropic_messages.vertex import VertexMessages
+from penstock.vertex import VertexProvider
+
+
+class VertexAnthropic(VertexProvider):
+    """Claude on Google Cloud's Vertex AI."""
+
+    url = "https://cloud.google.com/vertex-ai"
+    protocol = VertexMessages()
+    default_model, small_model = "claude-sonnet-4-5", "claude-haiku-4-5"

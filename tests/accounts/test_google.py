@@ -1,0 +1,226 @@
+"""Google gives a token for what a key file signs, and nothing of the file goes anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from penstock.accounts import google
+from penstock.accounts.google import GoogleAccount
+from penstock.errors import ConfigError, PenstockError, ServiceError, Unauthorized, UnexpectedAnswer
+from penstock.transport import Request, Response
+from penstock.transport.http import HTTPTransport
+from raw import Script, Upstream, assert_no_secret, head
+
+KEY = rsa.generate_private_key(65537, 2048)
+PEM = KEY.private_bytes(
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.PKCS8,
+    serialization.NoEncryption(),
+).decode()
+ASKED = Request("POST", "https://aiplatform.googleapis.com/v1/x", {"Accept": "*/*"}, b"{}")
+
+
+def answer(body: bytes, status: str = "200 OK") -> Script:
+    return [head(status, "application/json", content_length=len(body)) + body]
+
+
+def token(text: str, expires_in: Any = 3599) -> Script:
+    said = {"access_token": text, "expires_in": expires_in, "token_type": "Bearer"}
+    return answer(json.dumps(said).encode())
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.delenv("GCE_METADATA_HOST", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream(token("ya29.one")) as upstream:
+        yield upstream
+
+
+def service_account(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Path:
+    said = {
+        "type": "service_account",
+        "project_id": "canal-7",
+        "private_key_id": "k1",
+        "private_key": PEM,
+        "client_email": "bot@canal-7.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+        **changes,
+    }
+    path = folder / "key.json"
+    path.write_text(json.dumps({name: value for name, value in said.items() if value is not None}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    return path
+
+
+async def proved(account: GoogleAccount) -> str:
+    async def send(request: Request) -> Response:
+        return await HTTPTransport().send(request)
+
+    request = await account.prove(ASKED, send)
+    assert request.url == ASKED.url
+    assert request.body == ASKED.body
+    assert request.headers["Accept"] == "*/*"
+    return request.headers["Authorization"]
+
+
+def part(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+async def test_a_service_account_signs_for_its_token(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service_account(tmp_path, monkeypatch, token_uri=f"{upstream.url}/token")
+    account = GoogleAccount()
+    assert account.is_there()
+    assert google.project() == "canal-7"
+    assert await proved(account) == "Bearer ya29.one"
+    raw = upstream.asked().result(5).requests[0]
+    asked, _, body = raw.partition(b"\r\n\r\n")
+    assert asked.startswith(b"POST /token HTTP/1.1\r\n")
+    assert b"\r\nContent-Type: application/x-www-form-urlencoded\r\n" in asked
+    form = parse_qs(body.decode())
+    assert form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+    signed, _, signature = form["assertion"][0].rpartition(".")
+    public = KEY.public_key()
+    public.verify(part(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    first, second = (json.loads(part(text)) for text in signed.split("."))
+    assert first == {"alg": "RS256", "typ": "JWT", "kid": "k1"}
+    assert second["iss"] == "bot@canal-7.iam.gserviceaccount.com"
+    assert second["aud"] == f"{upstream.url}/token"
+    assert second["scope"] == "https://www.googleapis.com/auth/cloud-platform"
+    assert second["exp"] - second["iat"] == 3600
+
+
+async def test_a_token_is_kept_until_shortly_before_it_runs_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Upstream(token("ya29.one"), token("ya29.two", 30), token("ya29.three")) as upstream:
+        path = service_account(tmp_path, monkeypatch, token_uri=upstream.url)
+        account = GoogleAccount()
+        assert [await proved(account) for _ in range(2)] == ["Bearer ya29.one"] * 2
+        path.write_text(path.read_text() + " ")  # another file: another account
+        os.utime(path, ns=(1, 1))
+        said = [await proved(account) for _ in range(2)]  # the second token is as good as gone
+        assert said == ["Bearer ya29.two", "Bearer ya29.three"]
+        assert set(account.secrets()) == {"ya29.one", "ya29.three"}
+
+
+async def test_a_persons_account_asks_with_its_refresh_token(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    said = {
+        "type": "authorized_user",
+        "client_id": "id",
+        "client_secret": "canary-secret",
+        "refresh_token": "canary-refresh",
+        "quota_project_id": "quay-2",
+        "token_uri": upstream.url,
+    }
+    (tmp_path / "gcloud").mkdir()
+    path = tmp_path / "gcloud" / "application_default_credentials.json"
+    path.write_text(json.dumps(said))
+    account = GoogleAccount()
+    assert google.project() == "quay-2"
+    assert {"canary-secret", "canary-refresh"} <= set(account.secrets())
+    assert await proved(account) == "Bearer ya29.one"
+    body = upstream.asked().result(5).requests[0].partition(b"\r\n\r\n")[2]
+    assert parse_qs(body.decode()) == {
+        "grant_type": ["refresh_token"],
+        "client_id": ["id"],
+        "client_secret": ["canary-secret"],
+        "refresh_token": ["canary-refresh"],
+    }
+
+
+async def test_a_machine_of_googles_has_an_account_of_its_own(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not GoogleAccount().is_there()
+    monkeypatch.setenv("GCE_METADATA_HOST", upstream.url.removeprefix("http://"))
+    assert await proved(GoogleAccount()) == "Bearer ya29.one"
+    asked = upstream.asked().result(5).requests[0]
+    path = b"/computeMetadata/v1/instance/service-accounts/default/token"
+    assert asked.startswith(b"GET " + path + b" HTTP/1.1\r\n")
+    assert b"\r\nMetadata-Flavor: Google\r\n" in asked
+
+
+REFUSED = b'{"error": "invalid_grant", "error_description": "Invalid JWT Signature."}'
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "why"),
+    [
+        (answer(REFUSED, "400 Bad Request"), Unauthorized, "invalid_grant: Invalid JWT Signature"),
+        (answer(b"<html>", "403 Forbidden"), Unauthorized, "status 403"),
+        (answer(b"", "503 Service Unavailable"), ServiceError, "status 503"),
+        (answer(b"<html>"), UnexpectedAnswer, "something else than a token"),
+        (answer(b'{"id_token": "x"}'), UnexpectedAnswer, "something else than a token"),
+        (answer(b" " * 70_000), UnexpectedAnswer, "too long"),
+    ],
+)
+async def test_no_token_is_an_error_of_its_own(
+    script: Script,
+    kind: type[PenstockError],
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Upstream(script) as upstream:
+        service_account(tmp_path, monkeypatch, token_uri=upstream.url)
+        with pytest.raises(kind, match=why) as raised:
+            await proved(GoogleAccount())
+        assert_no_secret(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"token_uri": "https://evil.invalid/token"}, "token_uri is not Google's"),
+        ({"token_uri": "http://oauth2.googleapis.com/token"}, "token_uri is not Google's"),
+        ({"token_uri": "https://oauth2.googleapis.com.evil.invalid/"}, "token_uri is not Google's"),
+        ({"private_key": "canary"}, "not an RSA key"),
+        ({"private_key": None}, "private_key is missing"),
+        ({"client_email": 7}, "client_email is missing"),
+        ({"type": "external_account"}, "'external_account' is not known"),
+    ],
+)
+async def test_a_file_that_cannot_be_used_says_why_and_asks_nobody(
+    changes: dict[str, Any], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service_account(tmp_path, monkeypatch, **changes)
+    with pytest.raises(ConfigError, match=why) as raised:
+        await proved(GoogleAccount())
+    assert_no_secret(raised.value)
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
+    with pytest.raises(ConfigError, match=r"there is no file /nowhere/key\.json"):
+        GoogleAccount().is_there()
+
+
+def test_a_file_that_holds_something_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "key.json"
+    path.write_text("[]")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    with pytest.raises(ConfigError, match="is not an account's key file"):
+        google.project()

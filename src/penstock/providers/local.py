@@ -53,10 +53,20 @@ class Local(HTTPProvider):
     """llama.cpp closes a connection after a streamed answer without saying so before: a question
     right behind it would be lost."""
 
+    @property
+    def _has_server(self) -> bool:
+        """Whether it was told of one, so that none need be started."""
+        return bool(self.settings.base_url or settings.from_environment(self.name, "base_url"))
+
     def is_configured(self) -> bool:
         """Whether there are a llama.cpp and a pulled model to run; a file that is named can be
         asked all the same."""
-        return bool(self.settings.base_url) or (is_installed() and store.default() is not None)
+        return self._has_server or (is_installed() and store.default() is not None)
+
+    def serves(self, model: str) -> bool:
+        """What was pulled, and the files in ``models``; not any that a caller can think of."""
+        named = not model or model in self.models or store.find(model) is not None
+        return named or self._has_server
 
     @property
     def default_model(self) -> str:
@@ -78,7 +88,7 @@ class Local(HTTPProvider):
 
     async def list_models(self) -> tuple[ModelInfo, ...]:
         """The models that were pulled."""
-        if self.settings.base_url:
+        if self._has_server:
             return await super().list_models()
         return tuple(ModelInfo(pulled.name) for pulled in store.installed())
 
@@ -92,7 +102,7 @@ class Local(HTTPProvider):
 
     def embedding_format(self, model: str) -> EmbeddingFormat | None:
         """None of an engine that does not run yet: it is asked by ``embed`` alone."""
-        return super().embedding_format(model) if self.settings.base_url else None
+        return super().embedding_format(model) if self._has_server else None
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         async with self._there(request.model, embeds=True) as there:
@@ -104,7 +114,7 @@ class Local(HTTPProvider):
     async def _there(self, name: str, embeds: bool = False) -> AsyncGenerator[Local]:
         """This provider, with the address of an engine that has loaded the model, which stays while
         the block runs. Errors from inside say how the engine ended, where it has."""
-        if self.settings.base_url:
+        if self._has_server:
             yield self
             return
         try:
@@ -119,8 +129,8 @@ class Local(HTTPProvider):
             raise
 
     async def _loaded(self, stack: AsyncExitStack, model: Model) -> Engine:
-        """The model's engine, until ``stack`` closes. Loading takes of the same time as waiting
-        for an answer to begin."""
+        """The model's engine, until ``stack`` closes. It has to load in the time in which an answer
+        has to begin."""
         limits = self.settings.timeouts or Timeouts()
         said = (limits.headers, limits.first, limits.total)
         limit = min((seconds for seconds in said if seconds is not None), default=None)
@@ -140,7 +150,7 @@ class Local(HTTPProvider):
                 "`penstock pull` one",
                 param="model",
             )
-        path = store.find(name) or Path(name).expanduser().absolute()
+        path = store.find(name) or _path(name)
         if path.suffix != ".gguf" and not path.exists():
             raise UnknownModel(
                 f"no model {name!r} was pulled; `penstock pull {name}` may know it, and "
@@ -157,7 +167,9 @@ class Local(HTTPProvider):
 
     def _number(self, setting: str, usual: int) -> int:
         said = settings.from_environment(self.name, setting)
-        if said and not (said.isascii() and said.isdigit() and 0 < int(said) <= _MOST):
+        if said and not (
+            said.isascii() and said.isdigit() and len(said) < 9 and 0 < int(said) <= _MOST
+        ):
             raise ConfigError(
                 f"PENSTOCK_{self.name.upper()}_{setting.upper()} must be a number from 1 to {_MOST}"
             )
@@ -167,6 +179,13 @@ class Local(HTTPProvider):
         request = await super().request(method, url, body, accept, key)
         is_ours = url.startswith("http://127.0.0.1:")
         return replace(request, proxy="") if is_ours else request
+
+
+def _path(name: str) -> Path:
+    try:
+        return Path(name).expanduser().absolute()
+    except RuntimeError:  # nobody knows that user's home
+        return Path(name).absolute()
 
 
 async def _explained(error: PenstockError, engine: Engine) -> PenstockError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from penstock.errors import ConfigError, InvalidRequest, UnknownModel
 from penstock.providers.builtin import Builtin
 from penstock.types import Secret
 from raw import Upstream, head
+from served import clean_environment
 
 SHOUT = '''"""A provider of one's own."""
 
@@ -30,6 +32,22 @@ class Shout(GeneratorProvider):
     @classmethod
     async def create_async_generator(cls, model, messages, **kwargs):
         yield messages[-1]["content"].upper()
+'''
+
+
+ENGINE = '''"""An engine of one's own."""
+
+from penstock.local_engine import LocalEngine
+from penstock.protocols.openai_chat import OpenAIChat
+
+
+class Lab(LocalEngine):
+    """Ours."""
+
+    url = "https://example.org"
+    base_url = "http://127.0.0.1:PORT/v1"
+    owner = "lab"
+    protocol = OpenAIChat()
 '''
 
 
@@ -104,7 +122,7 @@ def test_the_default_is_eliza_until_something_is_configured(
     assert Catalog(Config(default="lab/x")).default() == "lab/x"
     assert Catalog(Config(providers={"lab": lab(models=("qwen3",))})).default() == "lab/qwen3"
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    assert Catalog(Config()).default() == "openai/gpt-5-mini"
+    assert Catalog(Config()).default() == "openai/gpt-5.4-mini"
 
 
 def test_a_service_without_its_key_is_not_configured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,3 +265,103 @@ def test_every_provider_with_a_key_variable_can_be_the_default(
 ) -> None:
     monkeypatch.setenv("GROQ_API_KEY", "gsk-test")
     assert Catalog(Config()).default().startswith("groq/")
+
+
+async def test_the_default_is_asked_of_what_is_there_in_one_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Config, engine, pulled model, key, ELIZA: each one steps back for those before it."""
+    body = b'{"object":"list","data":[{"id":"m","owned_by":"lab"}]}'
+    answer = head(content_type="application/json", content_length=len(body)) + body
+    with Upstream([answer]) as upstream:
+        (tmp_path / "a_lab.py").write_text(ENGINE.replace("PORT", str(upstream.port)))
+        monkeypatch.setenv("PENSTOCK_PROVIDERS", str(tmp_path))
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        monkeypatch.setattr("penstock.hub.store.default", lambda: SimpleNamespace(name="tiny"))
+        there = True
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: there or None)
+        said = {"home": lab(models=("qwen3",))}
+        for config, model in (
+            (Config(default="home/x", providers=said), "home/x"),
+            (Config(providers=said), "home/qwen3"),
+            (Config(), "a-lab/m"),
+            (Config(discovery=False), "local/tiny"),
+        ):
+            catalog = Catalog(config)
+            await catalog.discover()
+            assert catalog.default() == model
+        there = False
+        assert Catalog(Config()).default().startswith("openai/")
+        monkeypatch.delenv("OPENAI_API_KEY")
+        assert Catalog(Config()).default() == "builtin/eliza"
+
+
+def test_the_first_service_by_name_whose_key_is_set_is_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("PENSTOCK_GROQ_API_KEY", "gsk-test")
+    assert Catalog(Config()).explain_default()[1] == "PENSTOCK_GROQ_API_KEY is set"
+
+
+def test_a_key_may_have_several_usual_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GOOGLE_API_KEY", "g-test")
+    assert Catalog(Config()).keys()["gemini"] == "GOOGLE_API_KEY"
+    assert Catalog(Config()).how("gemini") == "GOOGLE_API_KEY"
+
+
+def test_a_service_that_does_not_volunteer_is_never_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf-test")  # who has one uses the hub, and may not mean this
+    catalog = Catalog(Config())
+    assert catalog.get("huggingface").is_configured()
+    assert catalog.default() == "builtin/eliza"
+
+
+def test_no_one_who_is_configured_is_missed_by_not_being_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variables = {
+        variable
+        for declared in Catalog(Config()).declared().values()
+        for variable in declared["api_key_env"].split("|")
+    }
+    for variable in sorted(variables - {""}):
+        with monkeypatch.context() as one:
+            one.setenv(variable, "test-key")
+            catalog = Catalog(Config())
+            configured = {name for name in catalog.names() if catalog.get(name).is_configured()}
+            assert {provider.name for provider in Catalog(Config()).configured()} == configured
+
+
+def test_what_makes_a_provider_configured_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENSTOCK_AURA_BASE_URL", "http://127.0.0.1:1")
+    catalog = Catalog(Config(providers={"home": lab()}))
+    said = {name: catalog.how(name) for name in ("home", "aura", "builtin", "groq", "ollama")}
+    assert said == {
+        "home": "config",
+        "aura": "PENSTOCK_AURA_BASE_URL",
+        "builtin": "no key needed",
+        "groq": "",
+        "ollama": "",
+    }
+
+
+def test_asking_for_the_default_loads_no_service_without_a_key() -> None:
+    program = (
+        "import asyncio, sys; from penstock.catalog import Catalog\n"
+        "from penstock.config import Config\n"
+        "catalog = Catalog(Config()); print(len(catalog.names()) >= 60)\n"
+        "asyncio.run(catalog.discover()); catalog.default(); catalog.keys()\n"
+        "print([m for m in sys.modules if m.startswith('penstock.providers.') or m == 'aiohttp'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        env={**clean_environment(), "PENSTOCK_DISCOVERY": "0"},
+    )
+    assert run.stdout.split() == [b"True", b"[]"]

@@ -1,6 +1,7 @@
 """``penstock.toml``: what a person or a team sets once. Unknown keys are errors.
 
 default = "lab/qwen3"              # the model that answers when none is named
+discovery = true                   # whether engines on this machine are looked for
 proxy = "socks5://127.0.0.1:1080"
 providers_folder = "providers"     # files of one's own, one provider each
 
@@ -61,6 +62,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. ``folder``: where it lies; relative paths in it start there."""
 
     default: str = ""
+    discovery: bool = True
     proxy: Secret = Secret("")
     providers_folder: str = ""
     timeouts: Timeouts | None = None

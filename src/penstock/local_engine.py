@@ -34,6 +34,9 @@ class LocalEngine(HTTPProvider):
     key; it needs no key. What stands at a loopback address is asked directly, whatever the proxy.
     """
 
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
+    """llama.cpp closes a connection after a streamed answer without saying so before, and what is
+    asked right behind it would be lost; a new one costs nothing here."""
     owner: ClassVar[str] = ""
     """What its list of models gives as ``owned_by``, which tells it apart."""
     host_env: ClassVar[str] = ""

@@ -129,6 +129,10 @@ class Provider(ABC):
         """Whether it can be asked: it needs no key, or has one."""
         return True
 
+    def serves(self, model: str) -> bool:
+        """Whether a gateway's callers may ask for that model, too."""
+        return True
+
     @projection
     def create_async_generator(
         self: Any,

@@ -57,7 +57,7 @@ def test_hello_asks_it_through_its_own_socket_and_it_serves_on(behind_a_proxy: b
 def test_a_hello_that_fails_is_told_and_ends_nothing() -> None:
     with Started(*SERVE, "--hello", OPENAI_API_KEY="sk-x", PENSTOCK_OPENAI_BASE_URL="ftp://x") as s:
         url = address(s)
-        s.expect(b"openai/gpt-5-mini: \n")
+        s.expect(b"openai/gpt-5.4-mini: \n")
         with urllib.request.urlopen(f"{url}/health") as response:
             assert response.status == 200
         s.signal(signal.SIGTERM)

@@ -22,8 +22,10 @@ def run(args: Namespace) -> None:
     with running.runner() as runner, output.renderer(args) as renderer:
         question = _question(args.prompt)
         conversation = Conversation(args)
-        if not conversation.model and conversation.catalog.default() == BUILTIN:
-            terminal.note(conversation.introduce())
+        if not conversation.model:
+            runner.run(conversation.catalog.discover())
+            if conversation.catalog.default() == BUILTIN:
+                terminal.note(conversation.introduce())
         finish = runner.run(carry(conversation, question, renderer))
     report(finish, conversation, args.verbose)
 

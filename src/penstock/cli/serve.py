@@ -34,6 +34,7 @@ def run(args: Namespace) -> None:
 async def _serve(args: Namespace) -> None:
     said = config.load(args.config)
     catalog = Catalog(said)
+    await catalog.discover()
     model = catalog.default()
     host = said.gateway.host if args.host is None else args.host
     port = said.gateway.port if args.port is None else args.port

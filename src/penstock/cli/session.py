@@ -23,10 +23,12 @@ from penstock.events import Finish
 def run(args: Namespace) -> None:
     """Talk until the person leaves. Raises ``ConfigError`` before anything was said."""
     conversation = Conversation(args)
-    print(conversation.introduce())
-    print("/help lists the commands; Ctrl-D leaves.")
-    read = line.reader(history.file())
     with running.runner() as runner, suppress(EOFError, Leave):
+        if not conversation.model:
+            runner.run(conversation.catalog.discover())
+        print(conversation.introduce())
+        print("/help lists the commands; Ctrl-D leaves.")
+        read = line.reader(history.file())
         while True:
             try:
                 _take(read().strip(), conversation, runner, args)

@@ -23,7 +23,13 @@ from msgspec import Struct
 
 from penstock import __version__, discovery, embedding
 from penstock.catalog import Catalog
-from penstock.errors import CallerError, ConfigError, InvalidRequest, PenstockError
+from penstock.errors import (
+    CallerError,
+    ConfigError,
+    InvalidRequest,
+    PenstockError,
+    UnknownModel,
+)
 from penstock.events import SPOKEN, Event, Finish, collect
 from penstock.gateway import embeddings
 from penstock.gateway.guard import check_caller, is_loopback
@@ -206,20 +212,22 @@ class Gateway:
 
     async def _resolve(self, route: Route, model: str) -> tuple[Provider, str]:
         try:
-            provider, name = await self.catalog.resolve(model)
-            self._check_elsewhere(provider)
+            return self._allowed(*await self.catalog.resolve(model))
         except CallerError:
             if not route.any_model:
                 raise
-            provider, name = await self.catalog.resolve()
-            self._check_elsewhere(provider)
-        return provider, name
+            return self._allowed(*await self.catalog.resolve())
 
-    def _check_elsewhere(self, provider: Provider) -> None:
-        """A founding provider that is pointed here would have the gateway ask itself for ever."""
+    def _allowed(self, provider: Provider, model: str) -> tuple[Provider, str]:
+        """Not what a caller must not choose; and a founding provider that is pointed here would
+        have the gateway ask itself for ever."""
+        if not provider.serves(model):
+            message = f"{provider.name} has no such model here; `penstock models` lists them"
+            raise UnknownModel(message, param="model")
         port = self.address[1] if self.address else None
         if isinstance(provider, HTTPProvider) and _is_here(provider.endpoint, port):
             raise ConfigError(f"{provider.name} has this very gateway as its base_url")
+        return provider, model
 
 
 def _caller(asked: Asked) -> str:

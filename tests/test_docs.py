@@ -142,7 +142,7 @@ def block_of(name: str, text: str) -> Block:
 
 
 def test_a_plain_service_is_one_file_of_less_than_15_lines() -> None:
-    shown = block_of("providers.md", "class Groq")
+    shown = block_of("adding-a-provider.md", "class Groq")
     file = ROOT / shown.marks["source"]
     assert shown.text == file.read_text("utf-8")
     assert len(shown.text.splitlines()) < 15
@@ -151,7 +151,7 @@ def test_a_plain_service_is_one_file_of_less_than_15_lines() -> None:
 def test_the_constants_of_a_provider_are_those_of_the_classes() -> None:
     said = {
         name: row[1]
-        for row in rows(part("providers.md", "Class constants"))
+        for row in rows(part("adding-a-provider.md", "Class constants"))
         for name in names(row[0])
     }
     for kind, where in ((Provider, "all"), (HTTPProvider, "`HTTPProvider`")):
@@ -160,14 +160,14 @@ def test_the_constants_of_a_provider_are_those_of_the_classes() -> None:
 
 
 def test_a_package_brings_a_provider_as_the_page_says(tmp_path: Path) -> None:
-    said = tomllib.loads(block_of("providers.md", "entry-points").text)
+    said = tomllib.loads(block_of("adding-a-provider.md", "entry-points").text)
     ((group, points),) = said["project"]["entry-points"].items()
     info = tmp_path / "shout_package-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shout-package\nVersion: 1.0\n")
     lines = "".join(f"{name} = {where}\n" for name, where in points.items())
     (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
-    (tmp_path / "shout_package.py").write_text(block_of("providers.md", "class Shout").text)
+    (tmp_path / "shout_package.py").write_text(block_of("adding-a-provider.md", "class Shout").text)
     program = "from penstock import Catalog, Config; print(Catalog(Config()).get('shout'))"
     run = subprocess.run(
         [sys.executable, "-c", program],
@@ -309,9 +309,10 @@ def test_the_reference_is_current_and_every_public_name_has_a_docstring() -> Non
     assert run.returncode == 0, run.stderr
 
 
-def test_the_page_of_the_protocols_is_current() -> None:
+@pytest.mark.parametrize("page", ["protocols", "providers"])
+def test_a_page_that_is_made_is_current(page: str) -> None:
     run = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "protocols", "--check"], capture_output=True, text=True
+        [sys.executable, ROOT / "scripts" / page, "--check"], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
 

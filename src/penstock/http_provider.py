@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -47,7 +47,6 @@ class _Target(Struct, frozen=True):
     key: Secret
     proxy: str
     timeouts: Timeouts
-    transport: Transport
 
 
 class HTTPProvider(Provider):
@@ -78,6 +77,8 @@ class HTTPProvider(Provider):
     """Who asks where there is no key; ``None``: a key is the only way."""
     embeddings: ClassVar[EmbeddingFormat | None] = None
     """How it is asked for embeddings, where that is not its protocol's way."""
+    supports_embeddings: ClassVar[bool] = True
+    """``False``: it is known to have none in a form of ours, and is not asked in vain."""
     key_header: ClassVar[str] = ""
     """The header that carries the key, where it is not the protocol's."""
     headers: ClassVar[Mapping[str, str]] = {}
@@ -104,7 +105,6 @@ class HTTPProvider(Provider):
             key=Secret(said.api_key or env(self.name, "api_key") or usual),
             proxy=said.proxy or os.environ.get("PENSTOCK_PROXY", ""),
             timeouts=said.timeouts or Timeouts(),
-            transport=said.transport or _http_transport(),
         )
 
     @property
@@ -142,10 +142,14 @@ class HTTPProvider(Provider):
         return self.working and (has_key or has_account)
 
     def at(self, path: str, model: str = "") -> str:
-        """The URL of a path, and its query, below the base URL. ``model``: what is asked there, for
-        a service whose addresses say so beside the protocol's."""
+        """The URL of a path, and its query, below the base URL; ``/..`` before it leads one up.
+        ``model``: what is asked there, for a service whose addresses say so beside the
+        protocol's."""
         base, _, query = self._target.base_url.partition("?")
-        url = base.rstrip("/") + path
+        base = base.rstrip("/")
+        while path.startswith("/../"):
+            base, path = base.rpartition("/")[0], path[3:]
+        url = base + path
         return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
@@ -192,7 +196,7 @@ class HTTPProvider(Provider):
     def embedding_format(self, model: str) -> EmbeddingFormat | None:
         """How ``model`` is asked for embeddings; ``None``: the service has none."""
         form = self.embeddings or self.protocol.embeddings
-        return form.for_model(model) if form else None
+        return form.for_model(model) if form and self.supports_embeddings else None
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         form = self.embedding_format(request.model)
@@ -303,7 +307,7 @@ class HTTPProvider(Provider):
 
     async def send(self, request: Request) -> Response:
         """Send over this instance's transport."""
-        return await self._target.transport.send(request)
+        return await (self.settings.transport or _http_transport()).send(request)
 
 
 class Exchange:
@@ -407,6 +411,7 @@ async def _read_some(response: Response, most: int) -> bytes:
     return body[:most]
 
 
+@cache
 def _http_transport() -> Transport:
     from penstock.transport.http import HTTPTransport  # aiohttp, only once it is needed
 

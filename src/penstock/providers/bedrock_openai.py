@@ -19,6 +19,7 @@ class BedrockOpenAI(HTTPProvider):
     account = AWSAccount("bedrock", _HOME)
     protocol = OpenAIChat()
     default_model, small_model = "openai.gpt-oss-120b", "openai.gpt-oss-20b"
+    supports_embeddings = False
     answers_unasked = False
 
     def is_home(self, url: str) -> bool:

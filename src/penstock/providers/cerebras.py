@@ -12,3 +12,4 @@ class Cerebras(HTTPProvider):
     api_key_env = "CEREBRAS_API_KEY"
     protocol = dialect.Cerebras()
     default_model, small_model = "gpt-oss-120b", "qwen-3.8-27b"
+    supports_embeddings = False

@@ -4,6 +4,7 @@ https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility
 """
 
 from penstock.http_provider import HTTPProvider
+from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 from penstock.protocols.openai_chat.dialects import cloudflare as dialect
 
 
@@ -15,4 +16,6 @@ class Cloudflare(HTTPProvider):
     api_key_env = "CLOUDFLARE_API_KEY|CLOUDFLARE_API_TOKEN"
     protocol = dialect.Cloudflare()
     default_model, small_model = "@cf/openai/gpt-oss-120b", "@cf/zai-org/glm-4.7-flash"
+    embedding_model = "@cf/baai/bge-m3"
+    embeddings = OpenAIEmbeddings(most=100)
     answers_unasked = False

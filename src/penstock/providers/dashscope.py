@@ -4,6 +4,7 @@ https://www.alibabacloud.com/help/en/model-studio/base-url (read 2026-11-21)
 """
 
 from penstock.http_provider import HTTPProvider
+from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 from penstock.protocols.openai_chat.dialects.older import Older
 
 
@@ -15,3 +16,5 @@ class DashScope(HTTPProvider):
     api_key_env = "DASHSCOPE_API_KEY"
     protocol = Older()
     default_model, small_model = "qwen3.8-max", "qwen3.8-flash"
+    embedding_model = "text-embedding-v4"
+    embeddings = OpenAIEmbeddings(most=10)

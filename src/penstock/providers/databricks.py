@@ -16,4 +16,5 @@ class Databricks(HTTPProvider):
     api_key_env = "DATABRICKS_TOKEN"
     protocol = dialect.Databricks()
     default_model, small_model = "databricks-claude-sonnet-4-5", "databricks-gpt-oss-20b"
+    embedding_model = "databricks-gte-large-en"
     answers_unasked = False

@@ -12,3 +12,4 @@ class DeepInfra(HTTPProvider):
     api_key_env = "DEEPINFRA_API_KEY|DEEPINFRA_TOKEN|DEEPINFRA_API_TOKEN"
     protocol = OpenAIChat()
     default_model, small_model = "deepseek-ai/DeepSeek-V4-Flash-0731", "openai/gpt-oss-20b"
+    embedding_model = "Qwen/Qwen3-Embedding-0.6B"

@@ -16,4 +16,5 @@ class DigitalOcean(HTTPProvider):
     api_key_env = "MODEL_ACCESS_KEY|DIGITALOCEAN_ACCESS_TOKEN"
     protocol = OpenAIChat()
     default_model, small_model = "openai-gpt-oss-120b", "openai-gpt-oss-20b"
+    embedding_model = "qwen3-embedding-0.6b"
     answers_unasked = False

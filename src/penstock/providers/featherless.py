@@ -12,3 +12,4 @@ class Featherless(HTTPProvider):
     api_key_env = "FEATHERLESS_API_KEY|FEATHERLESS_AI_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "Qwen/Qwen3-32B", "Qwen/Qwen2.5-7B-Instruct"
+    embedding_model = "Qwen/Qwen3-Embedding-8B"

@@ -13,3 +13,4 @@ class Fireworks(HTTPProvider):
     protocol = OpenAIChat()
     default_model = "accounts/fireworks/models/kimi-k3"
     small_model = "accounts/fireworks/models/gpt-oss-120b"
+    embedding_model = "fireworks/qwen3-embedding-8b"

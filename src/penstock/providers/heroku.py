@@ -4,6 +4,7 @@ https://devcenter.heroku.com/articles/heroku-inference-api-v1-chat-completions (
 """
 
 from penstock.http_provider import HTTPProvider
+from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 from penstock.protocols.openai_chat.dialects import heroku as dialect
 
 
@@ -15,3 +16,5 @@ class Heroku(HTTPProvider):
     api_key_env = "INFERENCE_KEY"
     protocol = dialect.Heroku()
     default_model, small_model = "claude-4-5-sonnet", "claude-4-5-haiku"
+    embedding_model = "cohere-embed-multilingual"
+    embeddings = OpenAIEmbeddings(most=96)

@@ -12,3 +12,4 @@ class InferenceNet(HTTPProvider):
     api_key_env = "INFERENCE_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "glm-5.3", "glm-5.3-flash"
+    embedding_model = "qwen/qwen3-embedding-4b"

@@ -12,4 +12,5 @@ class IONOS(HTTPProvider):
     api_key_env = "IONOS_API_TOKEN|IONOS_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "openai/gpt-oss-120b", "meta-llama/Meta-Llama-3.1-8B-Instruct"
+    embedding_model = "BAAI/bge-m3"
     answers_unasked = False

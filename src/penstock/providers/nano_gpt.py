@@ -12,3 +12,4 @@ class NanoGPT(HTTPProvider):
     api_key_env = "NANO_GPT_API_KEY|NANOGPT_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "minimax/minimax-m3", "deepseek/deepseek-v4-flash"
+    embedding_model = "text-embedding-3-small"

@@ -16,3 +16,4 @@ class Nebius(HTTPProvider):
     protocol = Older()
     default_model = "Qwen/Qwen3-235B-A22B-Instruct-2507"
     small_model = "Qwen/Qwen3-30B-A3B-Instruct-2507"
+    embedding_model = "Qwen/Qwen3-Embedding-8B"

@@ -12,3 +12,4 @@ class Novita(HTTPProvider):
     api_key_env = "NOVITA_API_KEY"
     protocol = Older()
     default_model, small_model = "zai-org/glm-5.2", "zai-org/glm-5.3-flash"
+    embedding_model = "qwen/qwen3-embedding-8b"

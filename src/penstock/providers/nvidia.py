@@ -13,3 +13,4 @@ class NVIDIA(HTTPProvider):
     protocol = OpenAIChat()
     default_model = "nvidia/nemotron-3-super-120b-a12b"
     small_model = "nvidia/nemotron-3-nano-30b-a3b"
+    embedding_model = "nvidia/nemotron-3-embed-1b"

@@ -3,6 +3,7 @@
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols import openai_responses as wire
+from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 
 
 class OpenAIResponses(HTTPProvider):
@@ -13,6 +14,8 @@ class OpenAIResponses(HTTPProvider):
     api_key_env = "OPENAI_API_KEY"
     protocol = wire.OpenAIResponses()
     default_model, small_model = "gpt-5.4-mini", "gpt-5.4-nano"
+    embedding_model = "text-embedding-3-small"
+    embeddings = OpenAIEmbeddings(ask_base64=True, most=2048, largest=300_000)
 
     def is_configured(self) -> bool:
         return not self._at_home  # at home it is ``openai``

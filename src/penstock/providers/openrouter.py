@@ -12,3 +12,4 @@ class OpenRouter(HTTPProvider):
     api_key_env = "OPENROUTER_API_KEY"
     protocol = dialect.OpenRouter()
     default_model, small_model = "openrouter/auto", "openai/gpt-oss-20b"
+    embedding_model = "openai/text-embedding-3-small"

@@ -15,3 +15,4 @@ class OVHcloud(HTTPProvider):
     api_key_env = "OVH_AI_ENDPOINTS_ACCESS_TOKEN|OVHCLOUD_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "gpt-oss-120b", "gpt-oss-20b"
+    embedding_model = "bge-multilingual-gemma2"

@@ -1,6 +1,7 @@
 """Perplexity. https://docs.perplexity.ai/docs/agent-api/openai-compatibility (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
+from penstock.protocols.embeddings.perplexity import PerplexityEmbeddings
 from penstock.protocols.openai_responses import OpenAIResponses
 
 
@@ -12,3 +13,5 @@ class Perplexity(HTTPProvider):
     api_key_env = "PERPLEXITY_API_KEY"
     protocol = OpenAIResponses()
     default_model = "perplexity/sonar"
+    embedding_model = "pplx-embed-v1-0.6b"
+    embeddings = PerplexityEmbeddings()

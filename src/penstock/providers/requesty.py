@@ -12,3 +12,4 @@ class Requesty(HTTPProvider):
     api_key_env = "REQUESTY_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "openai/gpt-5.4", "anthropic/claude-haiku-4-5"
+    embedding_model = "openai/text-embedding-3-small"

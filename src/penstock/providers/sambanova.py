@@ -12,3 +12,4 @@ class SambaNova(HTTPProvider):
     api_key_env = "SAMBANOVA_API_KEY"
     protocol = Older()
     default_model, small_model = "MiniMax-M2.7", "gpt-oss-120b"
+    embedding_model = "E5-Mistral-7B-Instruct"

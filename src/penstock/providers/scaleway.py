@@ -15,4 +15,5 @@ class Scaleway(HTTPProvider):
     api_key_env = "SCALEWAY_API_KEY|SCW_SECRET_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "gpt-oss-120b", "mistral-small-3.2-24b-instruct-2506"
+    embedding_model = "bge-multilingual-gemma2"
     answers_unasked = False

@@ -4,6 +4,7 @@ https://docs.siliconflow.com/en/api-reference/chat-completions/chat-completions 
 """
 
 from penstock.http_provider import HTTPProvider
+from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 from penstock.protocols.openai_chat.dialects.older import Older
 
 
@@ -15,3 +16,5 @@ class SiliconFlow(HTTPProvider):
     api_key_env = "SILICONFLOW_API_KEY"
     protocol = Older()
     default_model, small_model = "deepseek-ai/DeepSeek-V4-Pro", "deepseek-ai/DeepSeek-V4-Flash"
+    embedding_model = "Qwen/Qwen3-Embedding-8B"
+    embeddings = OpenAIEmbeddings(most=32)

@@ -12,3 +12,4 @@ class Venice(HTTPProvider):
     api_key_env = "VENICE_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "zai-org-glm-5-2", "mercury-3"
+    embedding_model = "text-embedding-bge-m3"

@@ -15,3 +15,4 @@ class Vercel(HTTPProvider):
     api_key_env = "AI_GATEWAY_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "anthropic/claude-sonnet-5.5", "anthropic/claude-haiku-5.5"
+    embedding_model = "openai/text-embedding-3-small"

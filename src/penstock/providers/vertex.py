@@ -11,3 +11,4 @@ class Vertex(VertexProvider):
     url = "https://cloud.google.com/vertex-ai"
     protocol = VertexGemini()
     default_model, small_model = "gemini-2.5-flash", "gemini-2.5-flash-lite"
+    embedding_model = "gemini-embedding-001"

@@ -12,4 +12,3 @@ class Cerebras(HTTPProvider):
     api_key_env = "CEREBRAS_API_KEY"
     protocol = dialect.Cerebras()
     default_model, small_model = "gpt-oss-120b", "qwen-3.8-27b"
-    supports_embeddings = False

@@ -15,6 +15,7 @@ class AvaChat(OpenAIChat):
     """OpenAI chat with another path, no model, and a temperature of its own."""
 
     path = "/api/chat"
+    embeddings = None
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         body = super().encode_request(request)

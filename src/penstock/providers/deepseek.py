@@ -12,4 +12,3 @@ class DeepSeek(HTTPProvider):
     api_key_env = "DEEPSEEK_API_KEY"
     protocol = dialect.DeepSeek()
     default_model, small_model = "deepseek-flash", "deepseek-flash"
-    supports_embeddings = False

@@ -12,4 +12,3 @@ class Groq(HTTPProvider):
     api_key_env = "GROQ_API_KEY"
     protocol = dialect.Groq()
     default_model, small_model = "openai/gpt-oss-120b", "openai/gpt-oss-20b"
-    supports_embeddings = False

@@ -12,4 +12,3 @@ class MiniMax(HTTPProvider):
     api_key_env = "MINIMAX_API_KEY"
     protocol = dialect.MiniMax()
     default_model, small_model = "MiniMax-M3", "MiniMax-M2.7"
-    supports_embeddings = False

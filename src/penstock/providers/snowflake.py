@@ -15,7 +15,6 @@ class Snowflake(HTTPProvider):
     api_key_env = "SNOWFLAKE_CORTEX_PAT|SNOWFLAKE_PAT"
     protocol = dialect.Snowflake()
     default_model, small_model = "claude-sonnet-4-5", "claude-haiku-4-5"
-    supports_embeddings = False
     models = (
         "claude-sonnet-4-5",
         "claude-haiku-4-5",

@@ -22,6 +22,7 @@ class Cerebras(Dialect):
     """OpenAI chat as Cerebras speaks it."""
 
     name = "cerebras_chat"
+    embeddings = None
     extensions = frozenset(("reasoning", "reasoning.unsigned"))
     cannot_ask = OpenAIChat.cannot_ask | {"frequency_penalty", "presence_penalty"}
     refuses = frozenset(("logit_bias", "store", "verbosity"))

@@ -31,6 +31,7 @@ class DeepSeek(Dialect):
     """OpenAI chat as DeepSeek speaks it."""
 
     name = "deepseek_chat"
+    embeddings = None
     cannot_ask = (OpenAIChat.cannot_ask - {"reasoning", "reasoning.unsigned"}) | {
         "audio",
         "file.data",

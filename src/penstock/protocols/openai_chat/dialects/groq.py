@@ -21,6 +21,7 @@ class Groq(Dialect):
     """OpenAI chat as Groq speaks it."""
 
     name = "groq_chat"
+    embeddings = None
     extensions = frozenset(("reasoning", "reasoning.unsigned"))
     cannot_ask = OpenAIChat.cannot_ask
     refuses = frozenset(("logit_bias", "logprobs", "n", "top_logprobs"))

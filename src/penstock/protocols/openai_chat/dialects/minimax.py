@@ -35,6 +35,7 @@ class MiniMax(Dialect):
     """OpenAI chat as MiniMax speaks it."""
 
     name = "minimax_chat"
+    embeddings = None
     cannot_ask = (OpenAIChat.cannot_ask - {"reasoning", "reasoning.unsigned"}) | {
         "frequency_penalty",
         "parallel_tool_calls",

@@ -19,6 +19,7 @@ class Snowflake(Dialect):
     """OpenAI chat as Snowflake Cortex speaks it."""
 
     name = "snowflake_chat"
+    embeddings = None
 
     def finish_request(self, body: dict[str, Any], request: ChatRequest) -> dict[str, Any]:
         return in_newer_words(super().finish_request(body, request))

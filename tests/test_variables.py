@@ -47,6 +47,32 @@ def test_a_whole_address_may_stand_at_the_start(said: str, monkeypatch: pytest.M
     assert not variables.covers(OWN, "https://other.invalid/serving")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ftp://mine.invalid",
+        "http://mine.invalid",
+        "https://mine.invalid?o=7",
+        "https://me:canary@mine.invalid",
+        "https://mine.invalid#x",
+        "https://",
+        "https://mine.invalid:99999",
+        "two words",
+        "https://[::1",
+    ],
+)
+def test_what_is_no_address_is_refused(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_HOST", said)
+    with pytest.raises(ConfigError, match="A_HOST must be an address") as raised:
+        variables.fill(OWN)
+    assert "canary" not in str(raised.value)
+
+
+def test_this_machine_may_be_asked_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_HOST", "http://127.0.0.1:8080")
+    assert variables.fill(OWN) == "http://127.0.0.1:8080/serving"
+
+
 @pytest.mark.parametrize("evil", ["evil.invalid/", "a@evil.invalid", "x?", "#", "", "..", "a b"])
 def test_a_name_cannot_lead_elsewhere(evil: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_RESOURCE", evil)

@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import cache, cached_property
-from typing import Any, ClassVar, Self
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from penstock import browser, embedding, settings, variables
-from penstock.accounts import Account
-from penstock.errors import (
-    ConfigError,
-    InvalidRequest,
-    PenstockError,
-    Redirected,
-    Unauthorized,
-    UnexpectedAnswer,
-)
+from penstock import browser, settings, variables
+from penstock.errors import ConfigError, InvalidRequest, Unauthorized
 from penstock.events import SPOKEN, Event, Finish, Start, TextDelta
+from penstock.exchange import Exchange, read_whole
 from penstock.protocols import Protocol, json, signatures
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.provider import Provider
-from penstock.transport import Request, Response, Timeouts, Transport, origin, read_out
+from penstock.transport import Request, Response, Timeouts, Transport, read_out
 from penstock.types import ChatRequest, EmbeddingRequest, Embeddings, ModelInfo, Secret
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_ERROR_BODY = 64 * 1024
-_SECRET = 4
-"""Characters from which on a key or a header's value is worth hiding."""
+if TYPE_CHECKING:
+    from penstock.accounts import Account
+
+_MOMENT = 0.001
+"""Seconds that are left of a limit which has passed."""
 _NAMED, _SHOWN = 20, 1000
 """How many losses an error names, and in how many characters."""
-_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid")
-_WHOLE_BODY = 64 * 1024 * 1024
 
 
 class _Target(Struct, frozen=True):
@@ -76,13 +68,17 @@ class HTTPProvider(Provider):
     account: ClassVar[Account | None] = None
     """Who asks where there is no key; ``None``: a key is the only way."""
     embeddings: ClassVar[EmbeddingFormat | None] = None
-    """How it is asked for embeddings, where that is not its protocol's way."""
-    supports_embeddings: ClassVar[bool] = True
-    """``False``: it is known to have none in a form of ours, and is not asked in vain."""
+    """How it is asked for embeddings, its protocol's way where nothing else is said; ``None``: it
+    is known to have none in a form of ours, and is not asked in vain."""
     key_header: ClassVar[str] = ""
     """The header that carries the key, where it is not the protocol's."""
     headers: ClassVar[Mapping[str, str]] = {}
     """Headers of every request, beside the protocol's."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "protocol" in cls.__dict__ and "embeddings" not in cls.__dict__:
+            cls.embeddings = cls.protocol.embeddings
 
     def configured(self, **given: Any) -> Self:
         other = super().configured(**given)
@@ -97,7 +93,7 @@ class HTTPProvider(Provider):
     @cached_property
     def _target(self) -> _Target:
         said, env = self.settings, settings.from_environment
-        base = (said.base_url or env(self.name, "base_url") or self.home()).rstrip("/")
+        base = (said.base_url or env(self.name, "base_url") or self._own_address()).rstrip("/")
         # The vendor's own variable is for the vendor alone: no other address gets to see it.
         usual = variables.first(self.api_key_env) if self.is_home(base) else ""
         return _Target(
@@ -126,6 +122,12 @@ class HTTPProvider(Provider):
         """Whether that base URL is the vendor's own, which wants the vendor's key."""
         return variables.covers(self.base_url.rstrip("/"), url)
 
+    def _own_address(self) -> str:
+        base = self.home().rstrip("/")
+        if base and not self.is_home(base):
+            raise ConfigError(f"{base} is no address of {self.name}'s; check what it is made of")
+        return base
+
     @property
     def _at_home(self) -> bool:
         return self.is_home(self._target.base_url)
@@ -136,20 +138,22 @@ class HTTPProvider(Provider):
             if not self.is_home(base):
                 return bool(base)
             has_key = bool(self.api_key) or not self.api_key_env
-            has_account = self.account is not None and self.account.is_there()
+            ready = has_key or (self.account is not None and self.account.is_there())
         except ConfigError:  # asking it says what is wrong
             return False
-        return self.working and (has_key or has_account)
+        return self.working and ready
 
     def at(self, path: str, model: str = "") -> str:
         """The URL of a path, and its query, below the base URL; ``/..`` before it leads one up.
         ``model``: what is asked there, for a service whose addresses say so beside the
         protocol's."""
         base, _, query = self._target.base_url.partition("?")
-        base = base.rstrip("/")
+        scheme, mark, place = base.rstrip("/").partition("://")
         while path.startswith("/../"):
-            base, path = base.rpartition("/")[0], path[3:]
-        url = base + path
+            place, path = place[: place.rfind("/")] if "/" in place else place, path[3:]
+        if "/." in path and {".", ".."} & set(path.partition("?")[0].split("/")):
+            raise InvalidRequest(f"{model!r} is no model's name", param="model")
+        url = f"{scheme}{mark}{place}{path}"
         return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
@@ -195,10 +199,11 @@ class HTTPProvider(Provider):
 
     def embedding_format(self, model: str) -> EmbeddingFormat | None:
         """How ``model`` is asked for embeddings; ``None``: the service has none."""
-        form = self.embeddings or self.protocol.embeddings
-        return form.for_model(model) if form and self.supports_embeddings else None
+        return self.embeddings.for_model(model) if self.embeddings else None
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        from penstock import embedding
+
         form = self.embedding_format(request.model)
         if form is None:
             return await super().embed(request)
@@ -279,7 +284,16 @@ class HTTPProvider(Provider):
             headers |= await browser.session_headers(self.settings.webdriver, url)
         headers |= self.settings.headers
         request = Request(method, url, headers, body, target.proxy, target.timeouts)
-        return await account.prove(request, self.send) if account else request
+        if account is None:
+            return request
+        began = monotonic()
+        proved = await account.prove(request, self.send)
+        return replace(proved, timeouts=_less(target.timeouts, monotonic() - began))
+
+    def refused(self, request: Request) -> None:
+        """The service did not believe who asked: what was kept of a proof is forgotten."""
+        if self.account is not None:
+            self.account.refused(request)
 
     def _key_headers(self, key: str) -> dict[str, str]:
         return {self.key_header: key} if self.key_header else self.protocol.key_headers(key)
@@ -300,81 +314,9 @@ class HTTPProvider(Provider):
         said = f"set {self.api_key_env.replace('|', ' or ')} or pass api_key="
         return f"{said}; {self.account.how}" if self.account else said
 
-    def secrets(self) -> tuple[str, ...]:
-        """What of the settings and the account no message may show; a call's key comes beside."""
-        account = self.account.secrets() if self.account else ()
-        return (*self.settings.headers.values(), *account)
-
     async def send(self, request: Request) -> Response:
         """Send over this instance's transport."""
         return await (self.settings.transport or _http_transport()).send(request)
-
-
-class Exchange:
-    """One question on the wire, held until its answer is read or left.
-
-    Raises what the answer's status stands for; errors from inside the block are given the
-    provider's name and relieved of its key.
-    """
-
-    __slots__ = ("_asked", "_key", "_provider", "_response")
-
-    def __init__(
-        self, provider: HTTPProvider, method: str, url: str, body: bytes, accept: str, key: str
-    ) -> None:
-        self._provider = provider
-        self._asked = method, url, body, accept, key
-        self._key = key
-        self._response: Response | None = None
-
-    async def __aenter__(self) -> Response:
-        try:
-            request = await self._provider.request(*self._asked)
-            self._response = response = await self._provider.send(request)
-            await self._check(response)
-        except BaseException as error:
-            await self.__aexit__(None, error)
-            raise
-        return response
-
-    async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> None:
-        if self._response is not None:
-            await self._response.close()
-        if isinstance(error, PenstockError):
-            error.provider = error.provider or self._provider.name
-            _redact(error, self._secrets())
-
-    def _secrets(self) -> list[str]:
-        """What we sent that nobody else may read: the key, an account's proof, the headers of
-        one's own."""
-        sent = {self._key, *self._provider.secrets()}
-        return sorted((text for text in sent if len(text) >= _SECRET), key=len, reverse=True)
-
-    async def _check(self, response: Response) -> None:
-        """Raise unless the answer is a success in the service's own protocol."""
-        if response.status >= 300:
-            raise await self._failure(response)
-        if response.headers.get("content-type", "").startswith("text/html"):
-            name = self._provider.name
-            raise UnexpectedAnswer(f"{name} answered with a web page; check its base_url")
-
-    async def _failure(self, response: Response) -> PenstockError:
-        if response.status < 400:
-            where = origin(response.headers.get("location", "")) or "elsewhere"
-            return Redirected(
-                f"{self._provider.name} redirects to {where}, which is never followed; "
-                "check its base_url",
-                status=response.status,
-            )
-        protocol = self._provider.protocol
-        body = await _read_some(response, _ERROR_BODY)
-        for secret in self._secrets():  # before anything is cut out of it
-            body = body.replace(secret.encode(), "…".encode())
-        error = protocol.decode_error(response.status, body, response.reason, response.headers)
-        waits = _seconds(response.headers.get("retry-after", ""))
-        error.retry_after = error.retry_after if waits is None else waits
-        error.request_id = error.request_id or _request_id(response.headers)
-        return error
 
 
 def _json(body: dict[str, Any]) -> bytes:
@@ -385,30 +327,11 @@ def _json(body: dict[str, Any]) -> bytes:
         raise InvalidRequest(f"an option or a message cannot be said in JSON: {why}") from None
 
 
-async def read_whole(response: Response) -> bytes:
-    """A whole body. Raises ``UnexpectedAnswer`` past 64 MiB."""
-    read: list[bytes] = []
-    size = 0
-    async for chunk in response.chunks():
-        read.append(chunk)
-        size += len(chunk)
-        if size > _WHOLE_BODY:
-            raise UnexpectedAnswer(f"the answer is longer than {_WHOLE_BODY} bytes")
-    return b"".join(read)
-
-
-async def _read_some(response: Response, most: int) -> bytes:
-    """The first ``most`` bytes of a failed answer's body, or what there is of it."""
-    body = b""
-    try:
-        async with aclosing(response.chunks()) as chunks:
-            async for chunk in chunks:
-                body += chunk
-                if len(body) >= most:
-                    break
-    except PenstockError:
-        pass  # the status says enough
-    return body[:most]
+def _less(timeouts: Timeouts, spent: float) -> Timeouts:
+    """What is left of the limits that count from the start of the call."""
+    counted = {"headers": timeouts.headers, "first": timeouts.first, "total": timeouts.total}
+    left = {name: max(limit - spent, _MOMENT) for name, limit in counted.items() if limit}
+    return replace(timeouts, **left)
 
 
 @cache
@@ -416,25 +339,3 @@ def _http_transport() -> Transport:
     from penstock.transport.http import HTTPTransport  # aiohttp, only once it is needed
 
     return HTTPTransport()
-
-
-def _seconds(value: str) -> float | None:
-    """``Retry-After`` in seconds; its other forms say nothing yet."""
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
-
-
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    """The service's name for the call, for its support to look up."""
-    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
-
-
-def _redact(error: PenstockError, secrets: list[str]) -> None:
-    """Neither secrets nor what a terminal would obey or no encoding can write."""
-    for name in ("message", "type", "code", "param"):
-        text = getattr(error, name)
-        if text is None:
-            continue
-        for secret in secrets:
-            text = text.replace(secret, "…")
-        setattr(error, name, _UNPRINTABLE.sub("\ufffd", text))
-    error.args = (error.message,)

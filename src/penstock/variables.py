@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from penstock.errors import ConfigError
+from penstock.transport import is_loopback
 
+_PLAIN = re.compile(r"[!-~]+").fullmatch
 _HOLE = re.compile(r"\{([A-Z0-9_|]+)(?::([^{}]*))?\}")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """What may stand within an address: a name or a number, nothing that leads elsewhere."""
@@ -18,9 +21,19 @@ def names(said: str) -> list[str]:
     return said.split("|") if said else []
 
 
+def value(name: str) -> str:
+    """What a variable says, without the space around it; empty where that is nothing."""
+    return os.environ.get(name, "").strip()
+
+
+def which(said: str) -> str:
+    """The first variable of ``A|B`` that says something; empty where none does."""
+    return next((name for name in names(said) if value(name)), "")
+
+
 def first(said: str) -> str:
-    """The value of the first variable of ``A|B`` that is set; empty where none is."""
-    return next((value for name in names(said) if (value := os.environ.get(name, ""))), "")
+    """The value of the first variable of ``A|B`` that says something; empty where none does."""
+    return value(which(said))
 
 
 def fill(template: str) -> str:
@@ -55,10 +68,24 @@ def covers(template: str, url: str) -> bool:
 
 
 def _value(hole: re.Match[str]) -> str:
-    value = first(hole[1]) or hole[2] or ""
+    value = (first(hole[1]) or hole[2] or "").strip()
+    named = hole[1].replace("|", " or ")
     if hole.start() == 0:
-        address = value.strip().rstrip("/")
-        return address if "://" in address else f"https://{address}"
+        return _address(value, named)
     if not re.fullmatch(_NAME, value):
-        raise ConfigError(f"{hole[1].replace('|', ' or ')} must be a name: letters, digits, . _ -")
+        raise ConfigError(f"{named} must be a name: letters, digits, . _ -")
     return value
+
+
+def _address(value: str, named: str) -> str:
+    """A whole address, without what belongs behind its path; https, or http on this machine."""
+    url = value.rstrip("/") if "://" in value else f"https://{value.rstrip('/')}"
+    try:
+        parts = urlsplit(url)
+        is_one = bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_one = False
+    is_safe = is_one and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
+    if not is_safe or parts.query or parts.fragment or "@" in parts.netloc or not _PLAIN(url):
+        raise ConfigError(f"{named} must be an address, as https://host.example and no more")
+    return url

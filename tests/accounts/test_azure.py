@@ -34,7 +34,6 @@ async def test_a_given_token_goes_as_it_is(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "eyJ.given")
     request = await account.prove(ASKED, HTTPTransport().send)
     assert request.headers["Authorization"] == "Bearer eyJ.given"
-    assert account.secrets() == ("eyJ.given",)
 
 
 async def test_a_service_principal_asks_for_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,4 +57,3 @@ async def test_a_service_principal_asks_for_its_token(monkeypatch: pytest.Monkey
             "client_secret": ["secret"],
             "scope": ["https://cognitiveservices.azure.com/.default"],
         }
-    assert set(account.secrets()) == {"eyJ.got", "secret"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock import MockResponse, MockTransport
 from penstock.accounts import aws as accounts
-from penstock.errors import PenstockError, RateLimited, Unauthorized
+from penstock.errors import ConfigError, PenstockError, RateLimited, Unauthorized
 from penstock.events import Event, Finish, Start, TextDelta
 from penstock.protocols.bedrock_converse import BedrockConverse
 from penstock.providers.bedrock import Bedrock
@@ -22,7 +23,13 @@ from raw import Upstream, assert_no_secret, head
 HELLO = [{"role": "user", "content": "Привет! 🙂"}]
 MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 KEYS = ("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-OTHERS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE")
+OTHERS = (
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
 SAID: tuple[Event, ...] = (
     Start(),
     TextDelta("Hi "),
@@ -45,10 +52,10 @@ class _Clock(datetime):
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (*KEYS, *OTHERS):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(accounts, "datetime", _Clock)
 
 
@@ -160,6 +167,51 @@ async def test_a_whole_answer_is_asked_at_a_path_of_its_own() -> None:
     (request,) = service.requests
     assert request.url.endswith(f"/model/{MODEL}/converse")
     assert request.headers["Authorization"] == authorization(SIGNED_WHOLE)
+
+
+PROFILES = """
+[default]
+aws_access_key_id = AKIDOTHER
+aws_secret_access_key = other
+[work]
+aws_access_key_id = AKIDEXAMPLE
+aws_secret_access_key = secret/canary+x
+"""
+
+
+async def test_an_account_of_the_shared_file_signs_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text(PROFILES)
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    assert Bedrock().is_configured()
+    assert (await asked()).headers["Authorization"] == authorization(SIGNED_STREAM)
+    monkeypatch.setenv("AWS_PROFILE", "play")
+    assert not Bedrock().is_configured()
+
+
+@pytest.mark.parametrize("region", ["US-EAST-1", "us_east_1", "us-east-1.evil", "s3"])
+@pytest.mark.usefixtures("account", "bearer")
+async def test_a_region_that_is_none_is_an_error_and_nothing_is_asked(
+    region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", region)
+    assert not Bedrock().is_configured()
+    with pytest.raises(ConfigError, match="no address of bedrock's"):
+        await asked()
+
+
+@pytest.mark.usefixtures("bearer")
+async def test_a_broken_account_hides_neither_a_key_nor_the_services_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken").write_text("[default")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "broken"))
+    assert Bedrock().is_configured()
+    service = MockTransport(lambda _: MockResponse(429, {}, [b'{"message":"Too many"}']))
+    with pytest.raises(RateLimited, match="Too many"):
+        await Bedrock(transport=service).create_async(MODEL, HELLO)
 
 
 @pytest.mark.usefixtures("account", "bearer")

@@ -259,7 +259,7 @@ async def test_a_refused_connection_says_so() -> None:
 async def test_an_unknown_name_says_so() -> None:
     error = await failure(OpenAICompatible, "http://nobody.invalid/canary", api_key="canary-k")
     assert type(error) is errors.ConnectionFailed
-    assert error.message == "the name of http://nobody.invalid is not known; check it"
+    assert error.message.startswith("the name of http://nobody.invalid is not known; check it, and")
     assert_no_secret(error)
 
 

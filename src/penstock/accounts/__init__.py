@@ -27,13 +27,12 @@ class Account(ABC):
         """Whether the environment names one."""
 
     @abstractmethod
-    def secrets(self) -> tuple[str, ...]:
-        """What no message may show."""
-
-    @abstractmethod
     async def prove(self, request: Request, send: Send) -> Request:
         """``request`` with the headers that prove who asks. ``send`` reaches whoever gives out
         tokens. Raises ``Unauthorized`` where the account is refused, and what ``send`` raises."""
+
+    def refused(self, request: Request) -> None:  # noqa: B027 - a signature is made anew each time
+        """What ``prove`` made of ``request`` was not believed: not that again."""
 
     def trusts(self, url: str) -> bool:
         """Whether an address that is not the vendor's own may see the proof."""

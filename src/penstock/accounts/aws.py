@@ -10,21 +10,20 @@ import configparser
 import os
 import re
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from penstock import variables
 from penstock.accounts import Account, Send
 from penstock.accounts.aws_sigv4 import Credentials, sign
+from penstock.accounts.files import read_file, read_usual
 from penstock.errors import ConfigError, Unauthorized
-from penstock.transport import Request
+from penstock.transport import Request, is_loopback
 from penstock.types import Secret
 
 REGION = "AWS_REGION|AWS_DEFAULT_REGION:us-east-1"
 """The region, as a declaration's address names it."""
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_USUAL = "~/.aws/credentials"
 
 
 class AWSAccount(Account):
@@ -39,13 +38,9 @@ class AWSAccount(Account):
     def is_there(self) -> bool:
         return _credentials() is not None
 
-    def secrets(self) -> tuple[str, ...]:
-        who = _credentials()
-        return (who.session_token, who.secret_key) if who else ()
-
     def trusts(self, url: str) -> bool:
         """This machine too: a signature is no secret."""
-        return urlsplit(url).hostname in _LOOPBACK
+        return is_loopback(url)
 
     async def prove(self, request: Request, send: Send) -> Request:
         who = _credentials()
@@ -60,7 +55,7 @@ class AWSAccount(Account):
 
 
 def _region() -> str:
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return variables.first("AWS_REGION|AWS_DEFAULT_REGION") or "us-east-1"
 
 
 def _credentials() -> Credentials | None:
@@ -77,15 +72,16 @@ def _made(access: str, secret: str, token: str) -> Credentials | None:
 def _of_file() -> Credentials | None:
     """The account of ``AWS_PROFILE`` (``default``) in the shared credentials file."""
     said = os.environ.get("AWS_SHARED_CREDENTIALS_FILE")
-    path = Path(said).expanduser() if said else Path("~/.aws/credentials").expanduser()
-    profile = os.environ.get("AWS_PROFILE") or "default"
-    if not path.is_file():
+    text = read_file(said, "AWS_SHARED_CREDENTIALS_FILE") if said else read_usual(_USUAL)
+    if text is None:
         return None
     file = configparser.RawConfigParser()
     try:
-        file.read_string(path.read_text("utf-8"))
-    except (configparser.Error, UnicodeDecodeError, OSError):
-        raise ConfigError(f"{path} cannot be read as a credentials file") from None
+        file.read_string(text)
+    except configparser.Error:
+        named = "AWS_SHARED_CREDENTIALS_FILE" if said else _USUAL
+        raise ConfigError(f"{named} is no file of credentials") from None
+    profile = os.environ.get("AWS_PROFILE") or "default"
     if not file.has_section(profile):
         return None
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from penstock import variables
 from penstock.accounts import Send
 from penstock.accounts.tokens import Grant, TokenAccount
 from penstock.transport import Request
@@ -30,11 +31,7 @@ class AzureAccount(TokenAccount):
         if token := os.environ.get(TOKEN):
             return token
         said = tuple(os.environ.get(name, "") for name in _PRINCIPAL)
-        return said if all(said) else None
-
-    def secrets(self) -> tuple[str, ...]:
-        ours = (os.environ.get(name, "") for name in (TOKEN, _PRINCIPAL[2]))
-        return (*super().secrets(), *filter(None, ours))
+        return (*said, _authority()) if all(said) else None
 
     async def prove(self, request: Request, send: Send) -> Request:
         if token := os.environ.get(TOKEN):
@@ -44,11 +41,16 @@ class AzureAccount(TokenAccount):
 
     def grant(self) -> Grant:
         tenant, client, secret = (os.environ.get(name, "") for name in _PRINCIPAL)
-        host = os.environ.get("AZURE_AUTHORITY_HOST") or "https://login.microsoftonline.com"
         form = {
             "grant_type": "client_credentials",
             "client_id": client,
             "client_secret": secret,
             "scope": SCOPE,
         }
-        return Grant(f"{host.rstrip('/')}/{quote(tenant, safe='')}/oauth2/v2.0/token", form)
+        path = f"{quote(tenant, safe='')}/oauth2/v2.0/token"
+        return Grant(f"{_authority()}/{path}", form)
+
+
+def _authority() -> str:
+    """Where tokens come from; a cloud of one's own has an address of its own."""
+    return variables.fill("{AZURE_AUTHORITY_HOST:https://login.microsoftonline.com}")

@@ -7,23 +7,27 @@ https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import time
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from penstock.accounts.files import read_file, read_usual
 from penstock.accounts.tokens import Grant, TokenAccount
 from penstock.errors import ConfigError, MissingExtra
 from penstock.protocols import json
+from penstock.transport import is_loopback
 from penstock.types import Secret
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _HOUR = 3600
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_METADATA = "/computeMetadata/v1/instance/service-accounts/default/token"
+_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+_WHOSE = f"the account's file ({_VARIABLE}, or gcloud's)"
 
 
 class GoogleAccount(TokenAccount):
@@ -36,32 +40,27 @@ class GoogleAccount(TokenAccount):
     )
 
     def identity(self) -> Hashable:
-        if path := _file():
-            return str(path), path.stat().st_mtime_ns
+        if (text := _text()) is not None:
+            return hashlib.sha256(text.encode()).hexdigest()
         return os.environ.get("GCE_METADATA_HOST") or None
 
-    def secrets(self) -> tuple[str, ...]:
-        said = _read() if _file() else {}
-        named = (said.get(name) for name in ("refresh_token", "client_secret"))
-        return (*super().secrets(), *(value for value in named if isinstance(value, str)))
-
     def grant(self) -> Grant:
-        if not _file():
+        if (text := _text()) is None:
             host = os.environ.get("GCE_METADATA_HOST", "")
-            path = "/computeMetadata/v1/instance/service-accounts/default/token"
-            return Grant(f"http://{host}{path}", headers={"Metadata-Flavor": "Google"})
-        said = _read()
+            url = f"http://{host}{_METADATA}"
+            return Grant(url, headers={"Metadata-Flavor": "Google"}, directly=True)
+        said = _read(text)
         match said.get("type"):
             case "service_account":
                 form = {"grant_type": _JWT, "assertion": _assertion(said)}
                 return Grant(_token_uri(said), form)
             case "authorized_user":
-                form = {name: _text(said, name) for name in _PERSON}
+                form = {name: _part(said, name) for name in _PERSON}
                 return Grant(_token_uri(said), {"grant_type": "refresh_token", **form})
             case other:
                 raise ConfigError(
-                    f"{_file()}: the type {other!r} is not known here; use a service account's key "
-                    "file or `gcloud auth application-default login`"
+                    f"{_WHOSE} has the type {str(other)[:40]!r}, which is not known here; use a "
+                    "service account's key file or `gcloud auth application-default login`"
                 )
 
 
@@ -69,31 +68,29 @@ _PERSON = ("client_id", "client_secret", "refresh_token")
 
 
 def project() -> str:
-    """The project that the account's file names, or empty."""
-    said = _read() if _file() else {}
+    """The project that the account's file names, or empty. Raises ``ConfigError`` for a file that
+    is named and is none."""
+    text = _text()
+    said = {} if text is None else _read(text)
     found = said.get("project_id") or said.get("quota_project_id") or ""
     return found if isinstance(found, str) else ""
 
 
-def _file() -> Path | None:
-    if said := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-        path = Path(said).expanduser()
-        if not path.is_file():
-            raise ConfigError(f"GOOGLE_APPLICATION_CREDENTIALS: there is no file {path}")
-        return path
+def _text() -> str | None:
+    """The account's file, if there is one."""
+    if said := os.environ.get(_VARIABLE):
+        return read_file(said, _VARIABLE)
     folder = os.environ.get("CLOUDSDK_CONFIG") or "~/.config/gcloud"
-    usual = Path(folder).expanduser() / "application_default_credentials.json"
-    return usual if usual.is_file() else None
+    return read_usual(f"{folder}/application_default_credentials.json")
 
 
-def _read() -> dict[str, Any]:
-    path = _file()
+def _read(text: str) -> dict[str, Any]:
     try:
-        said = json.loads(path.read_bytes()) if path else None
-    except (OSError, *json.UNREADABLE):
+        said = json.loads(text.encode())
+    except json.UNREADABLE:
         said = None
     if not isinstance(said, dict):
-        raise ConfigError(f"{path} is not an account's key file")
+        raise ConfigError(f"{_WHOSE} is not JSON; download it anew")
     return said
 
 
@@ -103,9 +100,9 @@ def _token_uri(said: dict[str, Any]) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     is_google = parts.scheme == "https" and f".{host}".endswith(".googleapis.com")
-    if is_google or host in _LOOPBACK:
+    if is_google or is_loopback(url):
         return url
-    raise ConfigError(f"{_file()}: token_uri is not Google's")
+    raise ConfigError(f"{_WHOSE} has a token_uri that is not Google's")
 
 
 def _assertion(said: dict[str, Any]) -> Secret:
@@ -113,14 +110,14 @@ def _assertion(said: dict[str, Any]) -> Secret:
     now = int(time.time())
     head = {"alg": "RS256", "typ": "JWT", "kid": said.get("private_key_id", "")}
     claim = {
-        "iss": _text(said, "client_email"),
+        "iss": _part(said, "client_email"),
         "scope": SCOPE,
         "aud": _token_uri(said),
         "iat": now,
         "exp": now + _HOUR,
     }
     signed = b".".join(_base64(json.encode(part)) for part in (head, claim))
-    signature = _signature(_text(said, "private_key"), signed)
+    signature = _signature(_part(said, "private_key"), signed)
     return Secret((signed + b"." + _base64(signature)).decode())
 
 
@@ -137,7 +134,7 @@ def _signature(pem: str, text: bytes) -> bytes:
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ConfigError(f"{_file()}: private_key is not an RSA key")
+        raise ConfigError(f"{_WHOSE} has a private_key that is no RSA key")
     return key.sign(text, padding.PKCS1v15(), hashes.SHA256())
 
 
@@ -145,8 +142,8 @@ def _base64(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-def _text(said: dict[str, Any], name: str) -> str:
+def _part(said: dict[str, Any], name: str) -> str:
     value = said.get(name)
     if not isinstance(value, str) or not value:
-        raise ConfigError(f"{_file()}: {name} is missing")
+        raise ConfigError(f"{_WHOSE} lacks {name}")
     return value

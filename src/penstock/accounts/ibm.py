@@ -21,10 +21,8 @@ class IBMAccount(TokenAccount):
     how = "or set WATSONX_APIKEY to an API key of IBM Cloud"
 
     def identity(self) -> Hashable:
-        return variables.first(KEY) or None
-
-    def secrets(self) -> tuple[str, ...]:
-        return (*super().secrets(), *filter(None, (variables.first(KEY),)))
+        key = variables.first(KEY)
+        return (key, variables.fill(IDENTITY)) if key else None
 
     def grant(self) -> Grant:
         kind = "urn:ibm:params:oauth:grant-type:apikey"

@@ -1,54 +1,82 @@
-"""Tokens that run out: asked for once, kept until shortly before they do."""
+"""Tokens that run out: asked for once at a time, kept until shortly before they do."""
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
-from contextlib import aclosing
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from penstock.accounts import Account, Send
-from penstock.errors import ServiceError, Unauthorized, UnexpectedAnswer
+from penstock.errors import PenstockError, Redirected, Unauthorized, UnexpectedAnswer
+from penstock.exchange import redact, seconds
 from penstock.protocols import json
-from penstock.transport import Request, Response, origin
+from penstock.protocols.error_body import error_from_body
+from penstock.transport import Request, Response, is_loopback, origin, read
 from penstock.types import Secret
 
 _EARLY = 60.0
 """Seconds before its end from which on a token is not used any more."""
-_LONGEST = 64 * 1024
+_LONGEST = 24 * 3600.0
+"""Seconds after which any token is asked for anew."""
+_BODY = 64 * 1024
+_REFUSED = (400, 401, 403)
 _SHOWN = 200
 
 
 class Grant(Struct, frozen=True):
-    """What a token is asked for with: a form that is posted to ``url``; or a plain GET."""
+    """What a token is asked for with: a form that is posted to ``url``, or a plain GET.
+    ``directly``: past any proxy, as on this machine."""
 
     url: str
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = {}
+    directly: bool = False
 
     def __repr__(self) -> str:
         return f"Grant({origin(self.url)})"
 
 
-class _Token(Struct, frozen=True):
+class _Answer(Struct, frozen=True):
     access_token: str
     expires_in: float = 300.0
 
+    def __repr__(self) -> str:
+        return "_Answer()"
+
+
+class _Token(Struct, frozen=True):
+    """One token, good until either clock says no: the one stands still while a machine sleeps, the
+    other can be set back."""
+
+    text: Secret
+    until: float
+    until_wall: float
+
+    def is_good(self) -> bool:
+        return time.monotonic() < self.until and time.time() < self.until_wall
+
+
+_tokens: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[_Token]]] = (
+    WeakKeyDictionary()
+)
+"""What each event loop has, or is asking for, of each identity."""
+
 
 class TokenAccount(Account):
-    """An account that gets tokens. Each identity's last one is kept here."""
-
-    def __init__(self) -> None:
-        self._kept: dict[Hashable, tuple[float, Secret]] = {}
+    """An account that gets tokens."""
 
     @abstractmethod
     def identity(self) -> Hashable:
-        """What tells this account from another; ``None``: there is none."""
+        """What tells this account from another, and where it is known; ``None``: there is none.
+        Raises ``ConfigError`` where it cannot be read."""
 
     @abstractmethod
     def grant(self) -> Grant:
@@ -57,48 +85,89 @@ class TokenAccount(Account):
     def is_there(self) -> bool:
         return self.identity() is not None
 
-    def secrets(self) -> tuple[str, ...]:
-        return tuple(token for _, token in self._kept.values())
-
     async def prove(self, request: Request, send: Send) -> Request:
         token = await self._token(request, send)
         return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
 
+    def refused(self, request: Request) -> None:
+        _tokens.get(asyncio.get_running_loop(), {}).pop((type(self), self.identity()), None)
+
     async def _token(self, request: Request, send: Send) -> Secret:
-        identity = self.identity()
-        until, token = self._kept.get(identity, (0.0, Secret("")))
-        if time.monotonic() < until:
-            return token
-        asked_at = time.monotonic()
-        got = await _ask(self.grant(), request, send)
-        token = Secret(got.access_token)
-        self._kept[identity] = asked_at + max(got.expires_in - _EARLY, 0.0), token
-        return token
+        """The token that is kept, or the one that is being asked for; whoever stops waiting for it
+        stops nobody else."""
+        kept = _tokens.setdefault(asyncio.get_running_loop(), {})
+        who = (type(self), self.identity())
+        task = kept.get(who)
+        if task is None or (task.done() and not _is_good(task)):
+            task = kept[who] = asyncio.ensure_future(_get(self.grant(), request, send))
+            task.add_done_callback(_look_away)
+        return (await asyncio.shield(task)).text
 
 
-async def _ask(grant: Grant, request: Request, send: Send) -> _Token:
+def _is_good(task: asyncio.Task[_Token]) -> bool:
+    return not task.cancelled() and task.exception() is None and task.result().is_good()
+
+
+def _look_away(task: asyncio.Task[_Token]) -> None:
+    """A failure that nobody waits for any more is no news."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def _get(grant: Grant, request: Request, send: Send) -> _Token:
+    asked_at, wall = time.monotonic(), time.time()
+    answer = await _ask(grant, request, send)
+    lasts = answer.expires_in if math.isfinite(answer.expires_in) else 0.0
+    good_for = min(max(lasts - _EARLY, 0.0), _LONGEST)
+    return _Token(Secret(answer.access_token), asked_at + good_for, wall + good_for)
+
+
+async def _ask(grant: Grant, request: Request, send: Send) -> _Answer:
     """A token, asked for by the way that ``request`` itself will go."""
     form = None if grant.form is None else urlencode(grant.form).encode()
     kind = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
     headers = {"User-Agent": "penstock", "Accept": "application/json", **kind, **grant.headers}
-    method = "GET" if form is None else "POST"
-    asked = replace(request, method=method, url=grant.url, headers=headers, body=form or b"")
+    asked = Request(
+        "GET" if form is None else "POST",
+        grant.url,
+        headers,
+        form or b"",
+        "" if grant.directly or is_loopback(grant.url) else request.proxy,
+        request.timeouts,
+    )
     response = await send(asked)
     try:
-        body = await _read(response)
+        body = await read(response, _BODY)
+        return _read_answer(response, body, origin(grant.url))
+    except PenstockError as error:
+        redact(error, sorted((grant.form or {}).values(), key=len, reverse=True))
+        error.message = error.message[: _SHOWN + len(origin(grant.url))]
+        error.args = (error.message,)
+        raise
     finally:
         await response.close()
-    return _read_token(response.status, body, origin(grant.url))
 
 
-async def _read(response: Response) -> bytes:
-    body = b""
-    async with aclosing(response.chunks()) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > _LONGEST:
-                raise UnexpectedAnswer("the answer where a token was asked is too long")
-    return body
+def _read_answer(response: Response, body: bytes, where: str) -> _Answer:
+    status = response.status
+    if 300 <= status < 400:
+        raise Redirected(f"{where} redirects where a token was asked; it is never followed")
+    if status in _REFUSED:
+        raise Unauthorized(f"{where} gives no token: {_why(status, body)}", status=status)
+    if status != 200:
+        error = error_from_body(status, b"", response.reason)
+        error.message = f"{where} gives no token now: {error.message}"
+        error.retry_after = seconds(response.headers.get("retry-after", ""))
+        raise error
+    try:
+        answer = msgspec.json.decode(body, type=_Answer, strict=False)
+    except json.UNREADABLE:
+        answer = _Answer("")
+    if not answer.access_token.isascii() or not answer.access_token.isprintable():
+        answer = _Answer("")
+    if not answer.access_token:
+        raise UnexpectedAnswer(f"{where} answered with something else than a token")
+    return answer
 
 
 class _Refusal(Struct, frozen=True):
@@ -106,21 +175,11 @@ class _Refusal(Struct, frozen=True):
     error_description: str = ""
 
 
-def _read_token(status: int, body: bytes, where: str) -> _Token:
-    if status >= 500:
-        raise ServiceError(f"{where} gives no token now (status {status})", status=status)
-    if status != 200:
-        raise Unauthorized(f"{where} gives no token: {_why(status, body)}", status=status)
-    try:
-        return msgspec.json.decode(body, type=_Token, strict=False)
-    except json.UNREADABLE:
-        raise UnexpectedAnswer(f"{where} answered with something else than a token") from None
-
-
 def _why(status: int, body: bytes) -> str:
     try:
         said = msgspec.json.decode(body, type=_Refusal)
     except json.UNREADABLE:
         return f"status {status}"
-    named = ": ".join(text for text in (said.error, said.error_description) if text)
-    return named[:_SHOWN] or f"status {status}"
+    return ": ".join(text for text in (said.error, said.error_description) if text) or (
+        f"status {status}"
+    )

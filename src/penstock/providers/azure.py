@@ -34,12 +34,19 @@ class Azure(HTTPProvider):
     def home(self) -> str:
         endpoint = super().home().removesuffix("/v1").removesuffix("/openai")
         version = variables.first(_DATED)
-        end = f"/openai?api-version={quote(version)}" if version else "/openai/v1"
+        if not version or not _is_day(version):  # "preview" is a version of the undated interface
+            end = f"/openai/v1?api-version={quote(version)}" if version else "/openai/v1"
+        else:
+            end = f"/openai?api-version={quote(version)}"
         return endpoint and endpoint + end
 
     def is_home(self, url: str) -> bool:
         return bool(url) and url == self.home()
 
     def at(self, path: str, model: str = "") -> str:
-        dated = model and "api-version=" in self._target.base_url
+        dated = model and _is_day(self._target.base_url.partition("api-version=")[2])
         return super().at(f"/deployments/{quote(model, safe='')}{path}" if dated else path)
+
+
+def _is_day(version: str) -> bool:
+    return version[:4].isdigit()

@@ -9,7 +9,7 @@ from penstock.protocols.bedrock_converse import BedrockConverse
 
 # Bedrock's own hosts (plain, FIPS, dual-stack, in a VPC), and the region that each is in.
 _HOME = re.compile(
-    r"https://(?:[\w.-]+\.)?bedrock-runtime(?:-fips)?\.([a-z0-9-]+)"
+    r"https://(?:[\w.-]+\.)?bedrock-runtime(?:-fips)?\.([a-z]+(?:-[a-z]+)+-[0-9]+)"
     r"\.(?:(?:vpce\.)?amazonaws\.com(?:\.cn)?|api\.aws)(?::443)?(?:/.*)?"
 )
 

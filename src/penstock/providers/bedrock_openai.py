@@ -7,7 +7,7 @@ from penstock.accounts.aws import REGION, AWSAccount
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
-_HOME = re.compile(r"https://bedrock-mantle\.([a-z0-9-]+)\.api\.aws(?:/.*)?")
+_HOME = re.compile(r"https://bedrock-mantle\.([a-z]+(?:-[a-z]+)+-[0-9]+)\.api\.aws(?:/.*)?")
 
 
 class BedrockOpenAI(HTTPProvider):
@@ -19,7 +19,7 @@ class BedrockOpenAI(HTTPProvider):
     account = AWSAccount("bedrock", _HOME)
     protocol = OpenAIChat()
     default_model, small_model = "openai.gpt-oss-120b", "openai.gpt-oss-20b"
-    supports_embeddings = False
+    embeddings = None
     answers_unasked = False
 
     def is_home(self, url: str) -> bool:

@@ -12,4 +12,4 @@ class Friendli(HTTPProvider):
     api_key_env = "FRIENDLI_TOKEN"
     protocol = Older()
     default_model, small_model = "zai-org/GLM-5.2", "google/gemma-4-31B-it"
-    supports_embeddings = False
+    embeddings = None

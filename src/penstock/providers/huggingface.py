@@ -15,5 +15,5 @@ class HuggingFace(HTTPProvider):
     api_key_env = "HF_TOKEN|HUGGINGFACE_API_KEY|HUGGINGFACE_HUB_TOKEN"
     protocol = Older()
     default_model, small_model = "openai/gpt-oss-120b", "openai/gpt-oss-20b"
-    supports_embeddings = False
+    embeddings = None
     answers_unasked = False

@@ -7,6 +7,7 @@ verifies every certificate, keeps no cookie, and raises nothing but ``PenstockEr
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import Annotated, Protocol, TypeAlias
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, UnexpectedAnswer
 
 _MOMENT = 0.25
 
@@ -100,6 +101,27 @@ def origin(url: str) -> str:
         return ""
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this very machine, by its address or the name ``localhost``."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # another name, or no URL
+        return False
+
+
+async def read(response: Response, most: int) -> bytes:
+    """A whole body. Raises ``UnexpectedAnswer`` if it has more than ``most`` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in response.chunks():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise UnexpectedAnswer(f"the answer is longer than {most} bytes")
+    return b"".join(parts)
 
 
 async def read_out(chunks: AsyncGenerator[bytes]) -> None:

@@ -331,7 +331,10 @@ def map_error(error: Exception, request: Request) -> Exception:
         case aiohttp.ClientHttpProxyError():
             return _proxy_refused(error.status, request)
         case aiohttp.ClientConnectorDNSError():
-            return ConnectionFailed(f"the name of {_whose(error, request)} is not known; check it")
+            return ConnectionFailed(
+                f"the name of {_whose(error, request)} is not known; check it, and whether this "
+                "machine is online"
+            )
         case aiohttp.ClientProxyConnectionError():
             return _proxy_silent(request)
         case aiohttp.ClientConnectorError():

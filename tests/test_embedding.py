@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
+import msgspec
 import pytest
 
 import penstock
 from embedding_services import SERVICES, bodies, serve, vector, whole
-from penstock import AsyncClient, Client
+from penstock import AsyncClient, Client, embedding
 from penstock.config import Config, ProviderConfig
 from penstock.embedding import AT_ONCE
 from penstock.errors import (
@@ -20,12 +22,13 @@ from penstock.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
+from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 from penstock.providers.cohere import Cohere
 from penstock.providers.openai import OpenAI
 from penstock.providers.openai_compatible import OpenAICompatible
 from penstock.transport import Request, Response
 from penstock.transport.mock import MockResponse, MockTransport
-from penstock.types import EmbeddingRequest, Usage
+from penstock.types import EmbeddingRequest, Embeddings, Usage
 from raw import STAY, Upstream, soon
 
 TEXTS = ["Привет", "мир", "🙂"]
@@ -209,7 +212,46 @@ async def test_a_provider_that_embeds_with_nothing_known_wants_a_name() -> None:
         await AsyncClient(config=HERE).embed("x", "openai-compatible")
 
 
-@pytest.mark.parametrize("name", ["builtin/eliza", "anthropic/claude", "aura/openchat_3.6"])
+def test_a_purpose_is_one_of_those_that_are_known() -> None:
+    assert msgspec.convert({"purpose": "query"}, EmbeddingRequest).purpose == "query"
+    with pytest.raises(msgspec.ValidationError, match="purpose"):
+        msgspec.convert({"purpose": "fun"}, EmbeddingRequest)
+
+
+async def test_what_is_no_option_of_ours_is_the_services_own() -> None:
+    with serve("openai") as upstream:
+        await client(upstream, "openai-compatible").embed("x", encodings=["float"])
+        (asked,) = bodies(upstream)
+    assert asked["encodings"] == ["float"]
+
+
+class Noting(OpenAIEmbeddings):
+    """Notes in which threads it decodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[int] = []
+
+    def decode_response(self, body: bytes, request: EmbeddingRequest) -> Embeddings:
+        self.threads.append(threading.get_ident())
+        return super().decode_response(body, request)
+
+
+async def test_a_large_answer_is_decoded_beside_the_loop_and_a_small_one_in_it() -> None:
+    form, here = Noting(), threading.get_ident()
+    request = EmbeddingRequest(model="m", input=("x",))
+    body = json.dumps({"data": [{"embedding": [1.5] * 3}]}).encode()
+    large = body + b" " * 1024 * 1024
+    assert await embedding.decode(form, body, request) == form.decode_response(large, request)
+    assert set(form.threads) == {here}
+    assert (await embedding.decode(form, large, request)).vectors == ((1.5, 1.5, 1.5),)
+    assert form.threads[-1] != here
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["builtin/eliza", "anthropic/claude", "aura/openchat_3.6", "groq", "friendli", "builtin"],
+)
 async def test_a_provider_without_embeddings_says_so(name: str) -> None:
     provider = name.partition("/")[0]
     with pytest.raises(InvalidRequest, match=f"{provider} has no embeddings"):

@@ -82,9 +82,12 @@ if TYPE_CHECKING:
     from penstock.types import Message as Message
     from penstock.types import Messages as Messages
     from penstock.types import ModelInfo as ModelInfo
+    from penstock.types import Purpose as Purpose
     from penstock.types import Rates as Rates
+    from penstock.types import RatesAbove as RatesAbove
     from penstock.types import TextPart as TextPart
     from penstock.types import Usage as Usage
+    from penstock.types import Vector as Vector
 
 _HOMES = {
     "catalog": ("Catalog",),
@@ -157,7 +160,9 @@ _HOMES = {
         "Messages",
         "ModelInfo",
         "OpaquePart",
+        "Purpose",
         "Rates",
+        "RatesAbove",
         "ReasoningPart",
         "RefusalPart",
         "TextPart",
@@ -165,6 +170,7 @@ _HOMES = {
         "ToolCallPart",
         "ToolResultPart",
         "Usage",
+        "Vector",
     ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

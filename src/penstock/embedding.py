@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from penstock.errors import InvalidRequest
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.protocols.embeddings.batches import estimated, join, split
+from penstock.protocols.request_body import read_body
 from penstock.types import EmbeddingRequest, Embeddings, Input, Purpose
 
 Texts: TypeAlias = str | Iterable[str | Sequence[int]]
@@ -20,21 +21,24 @@ Texts: TypeAlias = str | Iterable[str | Sequence[int]]
 AT_ONCE = 4
 """Requests of one call that are under way together."""
 
-_NAMED = ("dimensions", "purpose", "strict", "encodings")
+_LARGE = 1024 * 1024
+"""Bytes of an answer that takes long enough to read for others to wait."""
+
+_NAMED = ("dimensions", "purpose", "strict")
+_PURPOSES = ", ".join(filter(None, get_args(Purpose)))
 
 
 def question(texts: Texts, model: str, options: Mapping[str, Any]) -> EmbeddingRequest:
     """The request that a call stands for. Raises ``InvalidRequest`` naming the field."""
     named = {name: options[name] for name in _NAMED if options.get(name) is not None}
     extra = {name: value for name, value in options.items() if name not in _NAMED}
-    if named.get("purpose", "") not in get_args(Purpose):
-        known = ", ".join(filter(None, get_args(Purpose)))
-        raise InvalidRequest(f"purpose must be one of {known}", param="purpose")
     said = {"model": model, "input": _inputs(texts), "extra": extra, **named}
     try:
-        return msgspec.convert(said, EmbeddingRequest)
-    except (msgspec.ValidationError, TypeError) as error:
-        raise InvalidRequest(str(error)) from None
+        return read_body(said, EmbeddingRequest)
+    except InvalidRequest as error:
+        if error.param != "purpose":
+            raise
+        raise InvalidRequest(f"purpose must be one of {_PURPOSES}", param="purpose") from None
 
 
 def _inputs(texts: Texts) -> tuple[Input, ...]:
@@ -60,10 +64,10 @@ class Embedder(Protocol):
 def model_of(provider: Embedder, asked: str, found: str) -> str:
     """The model that a call means: a provider's name alone, or no name at all, stands for the one
     that it embeds with, not for ``found``, which it chats with. Raises ``InvalidRequest`` where
-    nobody knows one."""
+    nobody knows one; a provider that has none at all says so itself, when it is asked."""
     if asked not in ("", provider.name):
         return found
-    if not provider.embedding_model:
+    if not provider.embedding_model and getattr(provider, "embeddings", None) is not None:
         known = f"as {provider.name}/MODEL"
         raise InvalidRequest(f"name a model that makes vectors, {known}", param="model")
     return provider.embedding_model
@@ -74,6 +78,13 @@ def unheeded(request: EmbeddingRequest, answer: Embeddings) -> tuple[str, ...]:
     Eight dimensions of one bit each may come as one number."""
     wanted, given = request.dimensions, len(answer.vectors[0])
     return ("dimensions",) if wanted and given not in (wanted, wanted // 8) else ()
+
+
+async def decode(form: EmbeddingFormat, body: bytes, request: EmbeddingRequest) -> Embeddings:
+    """``form.decode_response``; of a large answer in a thread, so that the loop goes on."""
+    if len(body) < _LARGE:
+        return form.decode_response(body, request)
+    return await asyncio.to_thread(form.decode_response, body, request)
 
 
 async def ask_all(

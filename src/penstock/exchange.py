@@ -15,6 +15,9 @@ from penstock.transport import Request, Response, origin, read
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ERROR_BODY = 64 * 1024
 _WHOLE_BODY = 64 * 1024 * 1024
+VECTORS = 256 * 1024 * 1024
+"""Bytes of the largest answer of numbers: 2,048 vectors of 3,072, each number in twenty digits, are
+half of it."""
 _SECRET = 4
 """Characters from which on what was sent is worth hiding."""
 _PUBLIC = frozenset(
@@ -118,9 +121,9 @@ class Exchange:
         return error
 
 
-async def read_whole(response: Response) -> bytes:
-    """A whole body. Raises ``UnexpectedAnswer`` past 64 MiB."""
-    return await read(response, _WHOLE_BODY)
+async def read_whole(response: Response, most: int = _WHOLE_BODY) -> bytes:
+    """A whole body. Raises ``UnexpectedAnswer`` past 64 MiB, or ``most`` bytes."""
+    return await read(response, most)
 
 
 def redact(error: PenstockError, secrets: list[str]) -> None:

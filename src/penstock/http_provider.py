@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from penstock import browser, settings, variables
 from penstock.errors import ConfigError, InvalidRequest, Unauthorized
 from penstock.events import SPOKEN, Event, Finish, Start, TextDelta
-from penstock.exchange import Exchange, read_whole
+from penstock.exchange import VECTORS, Exchange, read_whole
 from penstock.protocols import Protocol, json, signatures
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.provider import Provider
@@ -216,7 +216,7 @@ class HTTPProvider(Provider):
         async def ask(part: EmbeddingRequest) -> Embeddings:
             body = _json(form.encode_request(part))
             async with self.open_embeddings(body, form, part.model, part.api_key) as response:
-                return form.decode_response(await read_whole(response), part)
+                return await embedding.decode(form, await read_whole(response, VECTORS), part)
 
         answer = await embedding.ask_all(request, form, ask)
         lost += embedding.unheeded(request, answer)

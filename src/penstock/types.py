@@ -321,6 +321,7 @@ Input: TypeAlias = str | tuple[int, ...]
 """What is embedded: a text, or the numbers of its tokens."""
 
 Purpose: TypeAlias = Literal["", "query", "document", "similarity", "classification", "clustering"]
+"""What vectors are for; empty: not said."""
 
 
 class EmbeddingRequest(Struct, frozen=True, repr_omit_defaults=True, kw_only=True):
@@ -334,7 +335,7 @@ class EmbeddingRequest(Struct, frozen=True, repr_omit_defaults=True, kw_only=Tru
     model: str = ""
     input: tuple[Input, ...] = ()
     dimensions: int | None = None
-    purpose: str = ""
+    purpose: Purpose = ""
     encodings: tuple[str, ...] = ()
     api_key: Secret = Secret("")
     strict: bool = False

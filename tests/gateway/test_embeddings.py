@@ -185,7 +185,8 @@ FAILURES = [
     ("/api/embed", {"model": MODEL, "input": 5}, ("error",), "input"),
     ("/api/embeddings", {"model": MODEL}, ("error",), "prompt is missing"),
     ("/v1/embeddings", {"model": "builtin/eliza", "input": "x"}, ("error", "message"), "builtin"),
-    ("/v1/embeddings", {"model": "bare", "input": "x"}, ("error", "message"), "bare/MODEL"),
+    ("/v1/embeddings", {"model": "bare", "input": "x"}, ("error", "message"), "bare has no emb"),
+    ("/v1/embeddings", {"model": "lab", "input": "x"}, ("error", "message"), "as lab/MODEL"),
 ]
 
 
@@ -196,7 +197,8 @@ async def test_a_failure_is_told_in_the_callers_protocol(
     # A service whose form no caller's body goes through to unchanged.
     up = ProviderConfig(type="mistral", base_url="http://127.0.0.1:1", api_key="k")
     bare = ProviderConfig(type="groq", base_url="http://127.0.0.1:1", api_key="k")
-    async with gateway(up=up, bare=bare) as url:
+    lab = ProviderConfig(type="openai-compatible", base_url="http://127.0.0.1:1")
+    async with gateway(up=up, bare=bare, lab=lab) as url:
         status, _, got = await post(url + path, body)
     said = json.loads(got)
     for key in place:
@@ -215,14 +217,91 @@ async def test_a_services_failure_keeps_its_status() -> None:
             assert json.loads(got)["error"]["message"] == "slow down"
 
 
-@pytest.mark.parametrize("body", [b'{"error": {"message": "no"}}', b"<html>", b"[]", b"{"])
-async def test_a_success_that_is_none_does_not_go_through(body: bytes) -> None:
+NONE = [
+    b'{"error": {"message": "no"}}',
+    b"<html>",
+    b"[]",
+    b"{",
+    b"{}",
+    b'{"data": []}',
+    b'{"data": [{"embedding": [1]}], "error": {"message": "no"}}',
+    b'{"data": [{"embedding": [1]}]}',
+    b'{"data": [{"embedding": [1]}, {"embedding": [1, 2]}]}',
+]
+
+
+OWN_WORDS = [{"penstock": "unknown"}, {"encoding_format": "own"}]
+"""What a service may answer with vectors of any shape."""
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [(body, {}) for body in NONE] + [(body, own) for body in NONE[:-1] for own in OWN_WORDS],
+)
+async def test_a_success_that_is_none_does_not_go_through(
+    body: bytes, words: dict[str, str]
+) -> None:
     answer = [head("200 OK", content_type="application/json", content_length=len(body)), body]
+    asked = {"model": MODEL, "input": ["x", "y"], **words}
     with Upstream(answer) as upstream:
         async with gateway(up=up("openai", upstream)) as url:
-            status, _, got = await post(url + "/v1/embeddings", {"model": MODEL, "input": "x"})
+            status, _, got = await post(url + "/v1/embeddings", asked)
     assert status == 502
     assert json.loads(got)["error"]["type"] == "unexpected_answer"
+
+
+async def test_dimensions_that_a_service_takes_no_notice_of_are_told_where_bytes_go_through() -> (
+    None
+):
+    answer = {"data": [{"embedding": [1, 2, 3]}], "odd": 1}
+    asked = {"model": MODEL, "input": "x", "dimensions": 2}
+    with Upstream(whole(answer)) as upstream:
+        async with gateway(up=up("openai", upstream)) as url:
+            _, headers, got = await post(url + "/v1/embeddings", asked)
+            strict = {"penstock-strict": "1"}
+            status, _, refused = await post(url + "/v1/embeddings", asked, **strict)
+            _, heeded, _ = await post(url + "/v1/embeddings", {**asked, "dimensions": 3}, **strict)
+    assert json.loads(got) == answer
+    assert headers["penstock-loss"] == "dimensions"
+    assert status == 400
+    assert "up took no notice of dimensions" in json.loads(refused)["error"]["message"]
+    assert "penstock-loss" not in heeded
+
+
+async def test_vectors_in_a_services_own_encoding_go_through() -> None:
+    answer = {"embeddings": {"int8": [[1, -2]], "float": None}}
+    asked = {"model": MODEL, "texts": ["x"], "input_type": "image", "embedding_types": ["int8"]}
+    with Upstream(whole(answer)) as upstream:
+        async with gateway(up=up("cohere", upstream)) as url:
+            status, _, got = await post(url + "/v2/embed", asked)
+    assert (status, json.loads(got)) == (200, answer)
+
+
+async def test_more_tokens_than_a_request_may_have_are_asked_for_in_several() -> None:
+    texts = ["x" * 200_000, "y" * 200_000]  # OpenAI takes 300,000 of them in one
+    with serve("openai") as upstream:
+        async with gateway(up=up("openai", upstream)) as url:
+            status, _, got = await post(url + "/v1/embeddings", {"model": MODEL, "input": texts})
+        assert [one["input"] for one in bodies(upstream)] == [[texts[0]], [texts[1]]]
+    assert status == 200
+    assert [one["embedding"] for one in json.loads(got)["data"]] == [vector(t) for t in texts]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/embedding", "did you mean /v1/embeddings? "),
+        ("/v1/v1/chat/completions", "did you mean /v1/chat/completions? "),
+        ("/chat/completions", "did you mean /v1/chat/completions? "),
+        ("/" + "x" * 5000, ""),
+    ],
+)
+async def test_a_path_that_is_none_is_told_the_nearest(path: str, said: str) -> None:
+    async with gateway() as url:
+        status, _, got = await post(url + path, {})
+    assert status == 404
+    message = json.loads(got)["error"]["message"]
+    assert message == f"no such path; {said}docs/gateway.md lists them all"
 
 
 async def test_openais_sdk_raises_its_own_errors() -> None:

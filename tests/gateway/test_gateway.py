@@ -322,9 +322,9 @@ async def test_an_unknown_model_and_an_unknown_path_are_told() -> None:
         async with http.post(url + CHAT, json=asked(model="nope")) as answer:
             assert answer.status == 404
             assert "penstock models" in (await answer.json())["error"]["message"]
-        async with http.get(url + "/v2") as answer:
+        async with http.get(url + "/chat/completions") as answer:
             assert answer.status == 404
-            assert CHAT in (await answer.json())["error"]["message"]
+            assert f"mean {CHAT}?" in (await answer.json())["error"]["message"]
         async with http.get(url + CHAT) as answer:
             assert answer.status == 405
         async with http.get(url + "/health") as answer:

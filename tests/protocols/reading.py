@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from penstock.errors import PenstockError
-from penstock.events import Event, Finish, Reply, TextDelta, collect
+from penstock.events import (
+    Event,
+    Finish,
+    ReasoningDelta,
+    Reply,
+    TextDelta,
+    ToolCallDelta,
+    collect,
+)
 from penstock.protocols import Decoder, Protocol
 
 
@@ -67,6 +76,28 @@ def read(
     return outcome_of(events())
 
 
+class Cut(NamedTuple):
+    """What a decoder makes of a body that ends ``at`` a place, with an end of its own
+    (``Content-Length``, the last chunk) and without."""
+
+    at: int
+    delimited: Outcome
+    endless: Outcome
+
+
+def cuts(source: Protocol, body: bytes) -> Iterator[Cut]:
+    """A body cut at every place. It is read once, byte by byte; a copy of the decoder is told at
+    each place that this was all. (What comes byte by byte reads as what comes at once: that is
+    another law.)"""
+    decoder = source.decoder()
+    said: list[Event] = []
+    for at in range(len(body) + 1):
+        said += decoder.feed(body[max(0, at - 1) : at])
+        ends = (outcome_of(copy.deepcopy(decoder).close(end)) for end in (True, False))
+        delimited, endless = (Outcome((*said, *end.events), end.failure) for end in ends)
+        yield Cut(at, delimited, endless)
+
+
 def by(data: bytes, size: int) -> Iterator[bytes]:
     """``data`` in pieces of ``size`` bytes."""
     for start in range(0, len(data), size):
@@ -100,6 +131,47 @@ def merge(events: Iterable[Event]) -> Iterator[Event]:
             yield event
     if held is not None:
         yield held
+
+
+def brief(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The same sample in fewer pieces: where its body is cut at every byte and read each time, the
+    time goes with the square of its length."""
+    return tuple(merge(events))
+
+
+_ENOUGH = 4
+"""Pieces of one text that stay apart."""
+
+
+def shortened(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The same answer, but where many pieces of one text follow each other, the fifth and all after
+    it in one: what is read a hundred times alike proves nothing more."""
+    said: list[Event] = []
+    for text, run in groupby(events, _text_of):
+        pieces = list(run)
+        kept = pieces if text is None else pieces[:_ENOUGH]
+        said += [*kept, *_joined(pieces[len(kept) :])]
+    return tuple(said)
+
+
+def _text_of(event: Event) -> tuple[object, ...] | None:
+    """Whose piece it is, if it is nothing but a piece."""
+    match event:
+        case TextDelta(metadata=None):
+            return TextDelta, event.index, event.refusal
+        case ReasoningDelta(signature="", metadata=None):
+            return ReasoningDelta, event.index
+        case ToolCallDelta():
+            return ToolCallDelta, event.index
+        case _:
+            return None
+
+
+def _joined(pieces: list[Event]) -> list[Event]:
+    if not pieces:
+        return []
+    field = "arguments" if isinstance(pieces[0], ToolCallDelta) else "text"
+    return [replace(pieces[0], **{field: "".join(getattr(piece, field) for piece in pieces)})]
 
 
 def _continues(held: TextDelta, event: TextDelta) -> bool:

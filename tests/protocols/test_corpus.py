@@ -115,7 +115,6 @@ def arrivals(case: recorded.Case) -> Iterator[Iterable[bytes]]:
     """The ways in which a body may arrive: byte by byte, as recorded, at random."""
     yield recorded.pieces(case)
     yield recorded.pieces(case, size=1)
-    yield recorded.pieces(case, size=7)
     yield recorded.pieces(case, seed=1)
 
 

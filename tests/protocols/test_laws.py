@@ -31,7 +31,7 @@ from penstock.protocols import Protocol, json
 from penstock.protocols.chatbot_ui import ChatbotUI
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.types import ChatRequest, Usage
-from protocols.reading import Outcome, by, merge, read, sliced
+from protocols.reading import Outcome, brief, by, cuts, merge, read, sliced
 from protocols.strategies import AWKWARD, USAGE_TOO, chats, framings, texts
 
 ASKED = ChatRequest(model="m", metadata=USAGE_TOO)
@@ -67,6 +67,7 @@ EVERYTHING: tuple[Event, ...] = (
     TextDelta("Не могу 🙅", 4, True),
     Finish("tool_calls", "tool_calls", Usage(7, 8, 15, cached_input=1, reasoning=2)),
 )
+BRIEF = brief(EVERYTHING)
 SAID = "".join((" \n", "Здравствуй, 👩‍🚀!", *AWKWARD))
 
 
@@ -77,7 +78,7 @@ def encoded(protocol: Protocol, events: tuple[Event, ...]) -> bytes:
 
 def sample(protocol: Protocol) -> bytes:
     """A body with everything in it that the protocol can say."""
-    return SAID.encode() if isinstance(protocol, ChatbotUI) else encoded(protocol, EVERYTHING)
+    return SAID.encode() if isinstance(protocol, ChatbotUI) else encoded(protocol, BRIEF)
 
 
 def failures(protocol: Protocol) -> Iterator[bytes]:
@@ -110,7 +111,7 @@ def test_every_split_in_two_of_every_framing_gives_the_same_events(
     frame: Callable[[bytes], bytes],
 ) -> None:
     body = frame(sample(OpenAIChat()))
-    whole = Outcome(EVERYTHING, None)
+    whole = Outcome(BRIEF, None)
     assert read(OpenAIChat(), body) == whole
     assert read(OpenAIChat(), by(body, 1)) == whole
     for cut in range(len(body) + 1):
@@ -183,9 +184,8 @@ def ends(body: bytes) -> Iterator[tuple[int, int]]:
 def test_a_cut_before_done_is_an_error_if_the_body_has_no_end_of_its_own(end: bytes) -> None:
     body = sample(OpenAIChat()).replace(b"\n", end)
     done = body.rindex(b"[DONE]") + len("[DONE]")
-    for cut in range(len(body) + 1):
-        outcome = read(OpenAIChat(), body[:cut], delimited=False)
-        check_cut(outcome, whole=cut >= done)
+    for cut in cuts(OpenAIChat(), body):
+        check_cut(cut.endless, whole=cut.at >= done)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"], ids=["LF", "CR", "CRLF"])
@@ -194,17 +194,16 @@ def test_a_cut_before_the_finish_reason_is_an_error_though_the_body_ended(end: b
     payloads = list(ends(body))
     finish = body.index(b'"finish_reason":"')
     finished = next(stop for start, stop in payloads if start < finish < stop)
-    for cut in range(len(body) + 1):
-        inside = any(start <= cut < stop for start, stop in payloads)
-        outcome = read(OpenAIChat(), body[:cut], delimited=True)
-        check_cut(outcome, whole=cut >= finished and not inside)
+    for cut in cuts(OpenAIChat(), body):
+        inside = any(start <= cut.at < stop for start, stop in payloads)
+        check_cut(cut.delimited, whole=cut.at >= finished and not inside)
 
 
 def check_cut(outcome: Outcome, whole: bool) -> None:
     """A cut stream ends in an error after a true beginning; a whole one in ``Finish``."""
     if whole:
         assert outcome.error is None
-        assert outcome.events[:-1] == EVERYTHING[:-1]
+        assert outcome.events[:-1] == BRIEF[:-1]
         assert outcome.finish
         assert outcome.finish.reason == "tool_calls"
     else:
@@ -212,7 +211,7 @@ def check_cut(outcome: Outcome, whole: bool) -> None:
             EmptyStream,
             (),
         )
-        assert outcome.events == EVERYTHING[: len(outcome.events)]
+        assert outcome.events == BRIEF[: len(outcome.events)]
         assert not outcome.finish
 
 

@@ -11,6 +11,7 @@ status. A later one is told in the caller's protocol, and then the connection is
 
 from __future__ import annotations
 
+import difflib
 import functools
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -31,13 +32,15 @@ from penstock.errors import (
     UnknownModel,
 )
 from penstock.events import SPOKEN, Event, Finish, collect
+from penstock.exchange import read_whole
 from penstock.gateway import embeddings
 from penstock.gateway.guard import check_caller, is_loopback
 from penstock.gateway.routes import OLLAMA_VERSION, Route, build, find
 from penstock.gateway.translation import Translation
 from penstock.gateway.vault import Vault
-from penstock.http_provider import HTTPProvider, read_whole
+from penstock.http_provider import HTTPProvider
 from penstock.protocols import Decoder, Encoder, Protocol, json, signatures
+from penstock.protocols.embeddings import CallerFormat
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.provider import Provider
 from penstock.transport import read_out
@@ -53,6 +56,8 @@ _JSON = "application/json"
 _UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _REASON = 200
 """Characters of a status text; clients refuse long ones."""
+_PATH = 200
+"""Characters of a wrong path that are compared with the right ones."""
 _HELD = 256 * 1024
 """Bytes of an answer that may wait for its first spoken event."""
 
@@ -134,8 +139,9 @@ class Gateway:
         methods = {m for m, _ in self._table if find(self._table, m, asked.path)}
         if methods:
             return _WrongMethod(f"{asked.path} takes {', '.join(sorted(methods))}")
-        paths = ", ".join(path for _, path in self._table)
-        return _NotFound(f"no such path; there are {paths}")
+        near = difflib.get_close_matches(asked.path[:_PATH], (path for _, path in self._table), 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return _NotFound(f"no such path; {hint}docs/gateway.md lists them all")
 
     def _health(self) -> Answer:
         said = {"status": "ok", "version": __version__, "default": self.catalog.default()}
@@ -174,7 +180,7 @@ class Gateway:
 
     async def _embed(self, route: Route, asked: Asked) -> Answer:
         form = route.embeddings or route.protocol.embeddings
-        if form is None:
+        if not isinstance(form, CallerFormat):
             raise self._no_route(asked)
         value = form.with_path(read_object(asked.body), asked.target)
         said = form.peek(value)

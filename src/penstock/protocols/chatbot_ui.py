@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from penstock.errors import (
@@ -29,6 +28,7 @@ from penstock.errors import (
 from penstock.events import Event, Finish, Reply, Start, TextDelta
 from penstock.protocols import Decoder, Encoder, Protocol, json, loss
 from penstock.protocols.error_body import BLANK, looks_like_html
+from penstock.protocols.listing import read_list
 from penstock.protocols.request_body import read_body
 from penstock.protocols.text import TextDecoder
 from penstock.types import ChatRequest, Message, ModelInfo, Role, Secret, TextPart, estimate_usage
@@ -126,10 +126,7 @@ class ChatbotUI(Protocol):
         return "POST", "/api/models", json.encode({"key": key})
 
     def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
-        try:  # sent as text/plain; only the body says that it is JSON
-            listed = msgspec.json.decode(body, type=list[_ListedModel])
-        except json.UNREADABLE:
-            raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
+        listed = read_list(body, list[_ListedModel])  # sent as text/plain, it is JSON
         return tuple(ModelInfo(model.id, model.name) for model in listed)
 
     def key_headers(self, key: str) -> dict[str, str]:

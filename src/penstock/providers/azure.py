@@ -10,7 +10,7 @@ from urllib.parse import quote
 from penstock import variables
 from penstock.accounts.azure import AzureAccount
 from penstock.http_provider import HTTPProvider
-from penstock.protocols.embeddings.openai import OpenAIEmbeddings
+from penstock.protocols.embeddings.openai import OPENAIS_OWN
 from penstock.protocols.openai_chat import OpenAIChat
 
 _DATED = "AZURE_OPENAI_API_VERSION|OPENAI_API_VERSION"
@@ -28,7 +28,7 @@ class Azure(HTTPProvider):
     protocol = OpenAIChat(newer=True)
     default_model, small_model = "gpt-5.4-mini", "gpt-5.4-nano"
     embedding_model = "text-embedding-3-small"
-    embeddings = OpenAIEmbeddings(ask_base64=True, most=2048, largest=300_000)
+    embeddings = OPENAIS_OWN
     answers_unasked = False  # deployments have whatever names their owner gave them
 
     def home(self) -> str:

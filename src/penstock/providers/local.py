@@ -8,12 +8,12 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec.structs import replace
 
 from penstock import settings
-from penstock.engine import CONTEXT, SLOTS, Engine, Engines, Model, is_installed
+from penstock.engine import CONTEXT, INSTALL, SLOTS, Engine, Engines, Model, is_installed
 from penstock.errors import (
     ConfigError,
     ConnectionFailed,
@@ -26,6 +26,7 @@ from penstock.errors import (
 from penstock.events import Event
 from penstock.http_provider import HTTPProvider
 from penstock.hub import store
+from penstock.local_engine import LAST_ANSWER, direct
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.protocols.openai_chat.dialects.llamacpp import LlamaCpp
 from penstock.transport import Request, Timeouts
@@ -49,9 +50,10 @@ class Local(HTTPProvider):
 
     url = "https://github.com/ggml-org/llama.cpp"
     protocol = LlamaCpp()
-    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
-    """llama.cpp closes a connection after a streamed answer without saying so before: a question
-    right behind it would be lost."""
+    headers = LAST_ANSWER
+    ready_by = "pulled"
+    """What made it ready where nobody said anything."""
+    _said_model = ""
 
     @property
     def _has_server(self) -> bool:
@@ -59,9 +61,13 @@ class Local(HTTPProvider):
         return bool(self.settings.base_url or settings.from_environment(self.name, "base_url"))
 
     def is_configured(self) -> bool:
-        """Whether there are a llama.cpp and a pulled model to run; a file that is named can be
-        asked all the same."""
-        return self._has_server or (is_installed() and store.default() is not None)
+        """Whether there are a llama.cpp and a model for it, pulled or in ``models``; a file that is
+        named can be asked all the same."""
+        return self._has_server or (bool(self.models or store.default()) and is_installed())
+
+    def lacks(self) -> str:
+        """What to do before a model can be run; empty where one can be."""
+        return "" if self._has_server or is_installed() else f"to run it: {INSTALL}"
 
     def serves(self, model: str) -> bool:
         """What was pulled, and the files in ``models``; not any that a caller can think of."""
@@ -70,16 +76,16 @@ class Local(HTTPProvider):
 
     @property
     def default_model(self) -> str:
-        """The one that was said, else the one that was pulled last."""
-        if said := self.__dict__.get("default_model"):
-            return str(said)
+        """The one that was said, else the first of ``models``, else the one that was pulled
+        last."""
+        if said := self._said_model or next(iter(self.models), ""):
+            return said
         pulled = store.default()
         return pulled.name if pulled else ""
 
     @default_model.setter
     def default_model(self, name: str) -> None:
-        if name != self.default_model:  # what it is anyway may change with the next pull
-            self.__dict__["default_model"] = name
+        self._said_model = name
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         # With something to write while it reads a long question, llama.cpp sees at once that nobody
@@ -87,10 +93,11 @@ class Local(HTTPProvider):
         return super().encode_request(request) | {"return_progress": request.stream}
 
     async def list_models(self) -> tuple[ModelInfo, ...]:
-        """The models that were pulled."""
+        """The models that were said, and those that were pulled."""
         if self._has_server:
             return await super().list_models()
-        return tuple(ModelInfo(pulled.name) for pulled in store.installed())
+        names = dict.fromkeys([*self.models, *(pulled.name for pulled in store.installed())])
+        return tuple(map(ModelInfo, names))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
         async with self._there(request.model or self.default_model) as there:
@@ -117,13 +124,14 @@ class Local(HTTPProvider):
         if self._has_server:
             yield self
             return
+        context = settings.variable(self.name, "context")
         try:
             async with AsyncExitStack() as stack:
                 engine = await self._loaded(stack, self._model(name, embeds))
                 try:
                     yield self.configured(base_url=engine.url, api_key=engine.key)
                 except (ConnectionFailed, StreamError, InvalidRequest) as error:
-                    raise await _explained(error, engine) from None
+                    raise await _explained(error, engine, context) from None
         except PenstockError as error:
             error.provider = error.provider or self.name
             raise
@@ -171,14 +179,12 @@ class Local(HTTPProvider):
             said.isascii() and said.isdigit() and len(said) < 9 and 0 < int(said) <= _MOST
         ):
             raise ConfigError(
-                f"PENSTOCK_{self.name.upper()}_{setting.upper()} must be a number from 1 to {_MOST}"
+                f"{settings.variable(self.name, setting)} must be a number from 1 to {_MOST}"
             )
         return int(said) if said else usual
 
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
-        request = await super().request(method, url, body, accept, key)
-        is_ours = url.startswith("http://127.0.0.1:")
-        return replace(request, proxy="") if is_ours else request
+        return direct(await super().request(method, url, body, accept, key))
 
 
 def _path(name: str) -> Path:
@@ -188,11 +194,12 @@ def _path(name: str) -> Path:
         return Path(name).absolute()
 
 
-async def _explained(error: PenstockError, engine: Engine) -> PenstockError:
-    """The same error with what is known of it here, and what to do."""
+async def _explained(error: PenstockError, engine: Engine, context: str) -> PenstockError:
+    """The same error with what is known of it here, and what to do. ``context``: the variable that
+    says how long a conversation may be."""
     if isinstance(error, InvalidRequest):
         if error.type == "exceed_context_size_error":
-            more = "say less, or set PENSTOCK_LOCAL_CONTEXT to more tokens"
+            more = f"say less, or set {context} to more tokens"
             return InvalidRequest(f"{error.message}: {more}", type=error.type)
         if "Pooling type" in error.message:
             which = "name a model that is, by its path or as pulled"

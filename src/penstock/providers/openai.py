@@ -1,7 +1,7 @@
 """OpenAI. https://platform.openai.com/docs/api-reference/chat (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
-from penstock.protocols.embeddings.openai import OpenAIEmbeddings
+from penstock.protocols.embeddings.openai import OPENAIS_OWN
 from penstock.protocols.openai_chat import OpenAIChat
 
 
@@ -14,4 +14,4 @@ class OpenAI(HTTPProvider):
     protocol = OpenAIChat(newer=True)
     default_model, small_model = "gpt-5.4-mini", "gpt-5.4-nano"
     embedding_model = "text-embedding-3-small"
-    embeddings = OpenAIEmbeddings(ask_base64=True, most=2048, largest=300_000)
+    embeddings = OPENAIS_OWN

@@ -3,7 +3,7 @@
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols import openai_responses as wire
-from penstock.protocols.embeddings.openai import OpenAIEmbeddings
+from penstock.protocols.embeddings.openai import OPENAIS_OWN
 
 
 class OpenAIResponses(HTTPProvider):
@@ -15,7 +15,7 @@ class OpenAIResponses(HTTPProvider):
     protocol = wire.OpenAIResponses()
     default_model, small_model = "gpt-5.4-mini", "gpt-5.4-nano"
     embedding_model = "text-embedding-3-small"
-    embeddings = OpenAIEmbeddings(ask_base64=True, most=2048, largest=300_000)
+    embeddings = OPENAIS_OWN
 
     def is_configured(self) -> bool:
         return not self._at_home  # at home it is ``openai``

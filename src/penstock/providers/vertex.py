@@ -9,6 +9,7 @@ class Vertex(VertexProvider):
     """Gemini on Google Cloud's Vertex AI."""
 
     url = "https://cloud.google.com/vertex-ai"
+    api_key_env = "GOOGLE_VERTEX_API_KEY"
     protocol = VertexGemini()
     default_model, small_model = "gemini-2.5-flash", "gemini-2.5-flash-lite"
     embedding_model = "gemini-embedding-001"

@@ -9,5 +9,6 @@ class VertexAnthropic(VertexProvider):
     """Claude on Google Cloud's Vertex AI."""
 
     url = "https://cloud.google.com/vertex-ai"
+    api_key_env = "GOOGLE_VERTEX_API_KEY"
     protocol = VertexMessages()
     default_model, small_model = "claude-sonnet-4-5", "claude-haiku-4-5"

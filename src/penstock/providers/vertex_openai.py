@@ -9,6 +9,7 @@ class VertexOpenAI(VertexProvider):
     """Open models on Google Cloud's Vertex AI, as OpenAI chat."""
 
     url = "https://cloud.google.com/vertex-ai"
+    api_key_env = "GOOGLE_VERTEX_API_KEY"
     protocol = OpenAIChat()
     default_model, small_model = "openai/gpt-oss-120b-maas", "openai/gpt-oss-20b-maas"
 

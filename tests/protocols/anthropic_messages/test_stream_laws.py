@@ -25,7 +25,7 @@ from penstock.events import (
 from penstock.protocols import json
 from penstock.protocols.anthropic_messages import AnthropicMessages
 from penstock.types import ChatRequest, Usage
-from protocols.reading import Outcome, by, outcome_of, read, sliced
+from protocols.reading import Outcome, brief, by, cuts, outcome_of, read, sliced
 from protocols.strategies import AWKWARD, framings, texts, words
 
 MESSAGES = AnthropicMessages()
@@ -73,6 +73,9 @@ PLAIN: tuple[Event, ...] = (
     ),
 )
 each_sample = pytest.mark.parametrize("events", [EVERYTHING, PLAIN], ids=["everything", "plain"])
+each_brief = pytest.mark.parametrize(
+    "events", [brief(EVERYTHING), PLAIN], ids=["everything", "plain"]
+)
 
 
 def encoded(events: tuple[Event, ...]) -> bytes:
@@ -80,7 +83,7 @@ def encoded(events: tuple[Event, ...]) -> bytes:
     return b"".join(map(encoder.encode, events)) + encoder.close()
 
 
-@each_sample
+@each_brief
 def test_every_split_in_two_gives_the_same_events(events: tuple[Event, ...]) -> None:
     body = encoded(events)
     whole = Outcome(events, None)
@@ -97,10 +100,9 @@ def test_a_cut_anywhere_before_message_stop_is_an_error(
 ) -> None:
     body = encoded(events).replace(b"\n", end)
     stop = body.rindex(b"}") + 1
-    for cut in range(len(body) + 1):
-        for delimited in (True, False):
-            outcome = read(MESSAGES, body[:cut], delimited)
-            if cut >= stop:
+    for cut in cuts(MESSAGES, body):
+        for outcome in (cut.delimited, cut.endless):
+            if cut.at >= stop:
                 assert outcome == Outcome(events, None)
                 continue
             assert outcome.error is StreamTruncated or (outcome.error, outcome.events) == (
@@ -216,7 +218,7 @@ def test_any_slicing_of_any_bytes_gives_the_same_outcome(body: bytes, data: st.D
 
 
 def test_every_split_gives_the_same_error_after_the_same_events() -> None:
-    body = encoded(EVERYTHING)
+    body = encoded(brief(EVERYTHING))
     half = body[: body.index(b"event: ", len(body) // 2)]
     failures = (
         half + b'data: {"type": "content_block_delta", "index": 0}\n\n' + body,

@@ -26,7 +26,7 @@ from penstock.protocols import json
 from penstock.protocols.aws_eventstream import EventStreamDecoder
 from penstock.protocols.bedrock_converse import BedrockConverse
 from penstock.types import CITATIONS, ChatRequest, Usage
-from protocols.reading import Outcome, by, outcome_of, read, sliced
+from protocols.reading import Outcome, brief, by, cuts, outcome_of, read, sliced
 from protocols.strategies import AWKWARD, texts, words
 
 CONVERSE = BedrockConverse()
@@ -93,6 +93,9 @@ PLAIN: tuple[Event, ...] = (
     Finish("stop", "stop_sequence", Usage(3, 4, 7, cached_apart=True)),
 )
 each_sample = pytest.mark.parametrize("events", [EVERYTHING, PLAIN], ids=["everything", "plain"])
+each_brief = pytest.mark.parametrize(
+    "events", [brief(EVERYTHING), PLAIN], ids=["everything", "plain"]
+)
 
 
 def encoded(events: tuple[Event, ...]) -> bytes:
@@ -100,7 +103,7 @@ def encoded(events: tuple[Event, ...]) -> bytes:
     return b"".join(map(encoder.encode, events)) + encoder.close()
 
 
-@each_sample
+@each_brief
 def test_every_split_in_two_gives_the_same_events(events: tuple[Event, ...]) -> None:
     body = encoded(events)
     whole = Outcome(events, None)
@@ -114,10 +117,9 @@ def test_every_split_in_two_gives_the_same_events(events: tuple[Event, ...]) -> 
 def test_a_cut_anywhere_before_the_end_is_an_error(events: tuple[Event, ...]) -> None:
     body = encoded(events)
     stop = len(body) - len(list(EventStreamDecoder().feed(body))[-1])
-    for cut in range(len(body)):
-        for delimited in (True, False):
-            outcome = read(CONVERSE, body[:cut], delimited)
-            if delimited and cut == stop:
+    for cut in cuts(CONVERSE, body[:-1]):
+        for outcome in (cut.delimited, cut.endless):
+            if cut.at == stop and outcome is cut.delimited:
                 assert outcome.events[:-1] == events[:-1]
                 assert outcome.finish
                 assert (outcome.finish.raw_reason, outcome.finish.usage) == (
@@ -125,7 +127,7 @@ def test_a_cut_anywhere_before_the_end_is_an_error(events: tuple[Event, ...]) ->
                     None,
                 )
                 continue
-            assert outcome.error is StreamTruncated or (cut, outcome.error) == (0, EmptyStream)
+            assert outcome.error is StreamTruncated or (cut.at, outcome.error) == (0, EmptyStream)
             assert outcome.events == events[: len(outcome.events)]
             assert not outcome.finish
 

@@ -98,7 +98,6 @@ def arrivals(case: recorded.Case) -> Iterator[Iterable[bytes]]:
     """The ways in which a body may arrive: as recorded, byte by byte, at random."""
     yield recorded.pieces(case)
     yield recorded.pieces(case, size=1)
-    yield recorded.pieces(case, size=7)
     yield recorded.pieces(case, seed=1)
 
 

@@ -26,7 +26,7 @@ from penstock.protocols import json
 from penstock.protocols.cohere_v2_chat import CohereChat
 from penstock.protocols.cohere_v2_chat.citations import cited
 from penstock.types import ChatRequest, Metadata, Usage
-from protocols.reading import Outcome, by, outcome_of, read, sliced
+from protocols.reading import Outcome, brief, by, cuts, outcome_of, read, sliced
 from protocols.strategies import AWKWARD, framings, texts, words
 
 CHAT = CohereChat()
@@ -71,6 +71,9 @@ PLAIN: tuple[Event, ...] = (
     Finish("stop", "STOP_SEQUENCE", Usage(3, 4)),
 )
 each_sample = pytest.mark.parametrize("events", [EVERYTHING, PLAIN], ids=["everything", "plain"])
+each_brief = pytest.mark.parametrize(
+    "events", [brief(EVERYTHING), PLAIN], ids=["everything", "plain"]
+)
 
 
 def encoded(events: tuple[Event, ...]) -> bytes:
@@ -78,7 +81,7 @@ def encoded(events: tuple[Event, ...]) -> bytes:
     return b"".join(map(encoder.encode, events)) + encoder.close()
 
 
-@each_sample
+@each_brief
 def test_every_split_in_two_gives_the_same_events(events: tuple[Event, ...]) -> None:
     body = encoded(events)
     whole = Outcome(events, None)
@@ -95,10 +98,9 @@ def test_a_cut_anywhere_before_message_end_is_an_error(
 ) -> None:
     body = encoded(events).replace(b"\n", end)
     stop = body.rindex(b"}") + 1
-    for cut in range(len(body) + 1):
-        for delimited in (True, False):
-            outcome = read(CHAT, body[:cut], delimited)
-            if cut >= stop:
+    for cut in cuts(CHAT, body):
+        for outcome in (cut.delimited, cut.endless):
+            if cut.at >= stop:
                 assert outcome == Outcome(events, None)
                 continue
             assert outcome.error is StreamTruncated or (outcome.error, outcome.events) == (
@@ -315,7 +317,7 @@ def test_deep_nesting_is_an_error_of_ours(inner: bytes) -> None:
 
 
 def test_every_split_gives_the_same_error_after_the_same_events() -> None:
-    body = encoded(EVERYTHING)
+    body = encoded(brief(EVERYTHING))
     half = body[: body.index(b"event: ", len(body) // 2)]
     failures = (
         half + b'data: {"type": "content-delta", "index": 0}\n\n' + body,

@@ -16,7 +16,7 @@ from penstock.protocols.embeddings.mistral import MistralEmbeddings
 from penstock.protocols.embeddings.ollama import OllamaEmbeddings, OllamaPrompt
 from penstock.protocols.embeddings.openai import OpenAIEmbeddings
 from penstock.protocols.embeddings.vertex import VertexContent, VertexEmbeddings
-from penstock.types import EmbeddingRequest, Usage
+from penstock.types import EmbeddingRequest, Purpose, Usage
 
 ASKED = EmbeddingRequest(model="m", input=("a", "b"), dimensions=2, purpose="query")
 ONE = EmbeddingRequest(model="m", input=("a",), dimensions=2, purpose="query")
@@ -259,7 +259,9 @@ def test_bedrock_asks_coheres_models_as_cohere_does() -> None:
         ("similarity", "task: sentence similarity | query: x{}"),
     ],
 )
-def test_a_gemini_that_reads_its_task_in_the_text_is_told_there(purpose: str, text: str) -> None:
+def test_a_gemini_that_reads_its_task_in_the_text_is_told_there(
+    purpose: Purpose, text: str
+) -> None:
     request = EmbeddingRequest(model="gemini-embedding-2", input=("x{}",), purpose=purpose)
     (asked,) = GeminiEmbeddings().encode_request(request)["requests"]
     assert asked == {"model": "models/gemini-embedding-2", **content(text)}

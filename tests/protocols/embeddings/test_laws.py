@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 from msgspec.structs import replace
 
 from penstock.errors import InvalidRequest, PenstockError, UnexpectedAnswer
 from penstock.protocols import json, shelf
-from penstock.protocols.embeddings import EmbeddingFormat
+from penstock.protocols.embeddings import CallerFormat, EmbeddingFormat
+from penstock.protocols.embeddings.answers import check_answer
 from penstock.protocols.embeddings.batches import join, split
 from penstock.protocols.embeddings.bedrock import BedrockCohere, BedrockEmbeddings
 from penstock.protocols.embeddings.cohere import CohereEmbeddings
@@ -23,7 +25,7 @@ from penstock.protocols.embeddings.gemini import GeminiContent, GeminiEmbeddings
 from penstock.protocols.embeddings.mistral import MistralEmbeddings
 from penstock.protocols.embeddings.ollama import OllamaEmbeddings, OllamaPrompt
 from penstock.protocols.embeddings.openai import OpenAIEmbeddings
-from penstock.protocols.embeddings.vectors import from_base64, in_order, to_base64
+from penstock.protocols.embeddings.vectors import from_base64, in_order, read_vectors, to_base64
 from penstock.protocols.embeddings.vertex import VertexContent, VertexEmbeddings
 from penstock.types import EmbeddingRequest, Embeddings, Input, Usage, Vector
 from protocols.strategies import texts
@@ -43,6 +45,9 @@ FORMS: dict[str, Callable[[], EmbeddingFormat]] = {
     "ollama, one": OllamaPrompt,
 }
 each_form = pytest.mark.parametrize("name", FORMS)
+ELSEWHERE = {"vertex", "vertex, one", "titan, one", "cohere on bedrock"}
+"""Forms whose paths no caller of a gateway comes to."""
+each_callers_form = pytest.mark.parametrize("name", [n for n in FORMS if n not in ELSEWHERE])
 
 _numbers = st.floats(-(2.0**100), 2.0**100, width=32)
 vectors = st.integers(1, 5).flatmap(lambda length: st.tuples(*[_numbers] * length))
@@ -67,6 +72,12 @@ requests = st.builds(
 )
 
 
+def callers(name: str) -> CallerFormat:
+    form = FORMS[name]()
+    assert isinstance(form, CallerFormat)
+    return form
+
+
 def fits(form: EmbeddingFormat, count: int) -> bool:
     return count <= form.most
 
@@ -75,12 +86,12 @@ def asked(count: int, encodings: tuple[str, ...] = ()) -> EmbeddingRequest:
     return EmbeddingRequest(model="m", input=("x",) * count, encodings=encodings)
 
 
-@each_form
+@each_callers_form
 @given(answer=answers, encodings=st.sampled_from([(), ("float",), ("base64",)]))
 def test_what_a_caller_is_answered_is_what_was_answered(
     name: str, answer: Embeddings, encodings: tuple[str, ...]
 ) -> None:
-    form = FORMS[name]()
+    form = callers(name)
     if not fits(form, len(answer.vectors)):
         answer = replace(answer, vectors=answer.vectors[:1])
     request = asked(len(answer.vectors), encodings)
@@ -90,10 +101,10 @@ def test_what_a_caller_is_answered_is_what_was_answered(
     assert read.usage is None or read.usage.input == (answer.usage and answer.usage.input)
 
 
-@each_form
+@each_callers_form
 @given(request=requests)
 def test_what_a_service_is_asked_is_what_was_asked(name: str, request: EmbeddingRequest) -> None:
-    form = FORMS[name]()
+    form = callers(name)
     if not fits(form, len(request.input)):
         request = replace(request, input=request.input[:1])
     body = json.loads(json.encode(form.encode_request(request)))
@@ -128,14 +139,14 @@ _WRONG: list[Callable[[tuple[Vector, ...]], tuple[Vector, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize("name", [name for name in FORMS if ", one" not in name])
+@pytest.mark.parametrize("name", [n for n in FORMS if ", one" not in n and n not in ELSEWHERE])
 @given(vectors=_several.filter(lambda found: len(found) > 1), spoil=st.sampled_from(_WRONG))
 def test_an_answer_that_does_not_fit_the_question_is_none(
     name: str,
     spoil: Callable[[tuple[Vector, ...]], tuple[Vector, ...]],
     vectors: tuple[Vector, ...],
 ) -> None:
-    form = FORMS[name]()
+    form = callers(name)
     spoilt = Embeddings(vectors=spoil(vectors))
     request = asked(len(vectors))
     written = json.encode(form.encode_response(spoilt, request))
@@ -180,10 +191,10 @@ def test_a_failure_in_a_success_is_the_services_own(name: str) -> None:
         FORMS[name]().decode_response(body, asked(1))
 
 
-@each_form
+@each_callers_form
 @given(data=st.data())
 def test_a_callers_body_is_read_or_refused_by_name(name: str, data: st.DataObject) -> None:
-    form = FORMS[name]()
+    form = callers(name)
     body = form.with_path(form.encode_request(asked(1)), form.locate("m"))
     key = data.draw(st.sampled_from(sorted(body)))
     values = st.none() | st.integers() | st.text() | st.lists(st.integers() | st.text(), max_size=2)
@@ -251,6 +262,43 @@ def test_base64_is_exact_and_little_endian(vector: Vector) -> None:
 def test_what_is_no_base64_of_floats_is_told(text: str) -> None:
     with pytest.raises(UnexpectedAnswer, match="base64"):
         from_base64(text)
+
+
+@given(vector=vectors)
+def test_a_vector_is_read_as_numbers_or_as_base64(vector: Vector) -> None:
+    written = [Raw(json.encode(vector)), Raw(json.encode(to_base64(vector)))]
+    assert read_vectors(written) == [vector, vector]
+
+
+@pytest.mark.parametrize(
+    "written", [b"{}", b"null", b"5", b"[[1]]", b'["1"]', b"[null]", b"[1e999]"]
+)
+def test_what_is_no_vector_in_json_is_told(written: bytes) -> None:
+    with pytest.raises(UnexpectedAnswer, match="not made of numbers"):
+        read_vectors([Raw(written)])
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b"{}", None),
+        (b"[]", None),
+        (b'{"data":5}', None),
+        (b'{"data":[]}', None),
+        (b'{"data":{}}', None),
+        (b'{"data":{"int8":null}}', None),
+        (b'{"data":[{}],"error":{"message":"no"}}', 1),
+        (b'{"data":[{}]}', 2),
+        (b'{"data":{"int8":[[1],[2]],"float":[[1]]}}', 2),
+    ],
+)
+def test_an_answer_in_a_services_own_words_holds_one_thing_for_each_input(
+    body: bytes, count: int | None
+) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        check_answer(body, "data", count)
+    check_answer(b'{"data":[{}],"error":null}', "data", None)
+    check_answer(b'{"data":{"int8":[[1],[2]],"float":null}}', "data", 2)
 
 
 @given(order=st.permutations(range(5)))

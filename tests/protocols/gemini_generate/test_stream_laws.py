@@ -34,7 +34,7 @@ from penstock.events import (
 from penstock.protocols import call_ids, json
 from penstock.protocols.gemini_generate import GeminiGenerate
 from penstock.types import CITATIONS, ChatRequest, Usage
-from protocols.reading import Outcome, by, outcome_of, read, sliced
+from protocols.reading import Outcome, brief, by, cuts, outcome_of, read, sliced
 from protocols.strategies import AWKWARD, framings, texts, words
 
 GEMINI = GeminiGenerate()
@@ -108,6 +108,9 @@ PLAIN: tuple[Event, ...] = (
     Finish("length", "MAX_TOKENS", Usage(3, 4, reasoning_apart=True)),
 )
 samples = pytest.mark.parametrize("events", [EVERYTHING, PLAIN], ids=["everything", "plain"])
+each_brief = pytest.mark.parametrize(
+    "events", [brief(EVERYTHING), PLAIN], ids=["everything", "plain"]
+)
 framed = pytest.mark.parametrize("request_", [SSE, ARRAY], ids=["SSE", "array"])
 
 
@@ -116,7 +119,7 @@ def encoded(events: tuple[Event, ...], request: ChatRequest = SSE) -> bytes:
     return b"".join(map(encoder.encode, events)) + encoder.close()
 
 
-@samples
+@each_brief
 @framed
 def test_every_split_in_two_gives_the_same_events(
     events: tuple[Event, ...], request_: ChatRequest
@@ -136,13 +139,12 @@ def test_a_cut_before_the_last_chunk_is_an_error_and_so_is_a_body_without_an_end
 ) -> None:
     body = encoded(events).replace(b"\r\n", end)
     stop = body.rindex(b"}") + 1
-    for cut in range(len(body) + 1):
-        for delimited in (True, False):
-            outcome = read(GEMINI, body[:cut], delimited)
-            if delimited and cut >= stop:
-                assert outcome == Outcome(events, None)
-                continue
-            check_cut(outcome, events)
+    for cut in cuts(GEMINI, body):
+        check_cut(cut.endless, events)
+        if cut.at >= stop:
+            assert cut.delimited == Outcome(events, None)
+        else:
+            check_cut(cut.delimited, events)
 
 
 @samples
@@ -151,10 +153,9 @@ def test_a_cut_before_the_arrays_own_end_is_an_error_however_the_body_ended(
 ) -> None:
     body = encoded(events, ARRAY)
     stop = body.rindex(b"]") + 1
-    for cut in {*range(0, stop, 3), *range(stop - 300, len(body) + 1)}:
-        for delimited in (True, False):
-            outcome = read(GEMINI, body[:cut], delimited)
-            if cut >= stop:
+    for cut in cuts(GEMINI, body):
+        for outcome in (cut.delimited, cut.endless):
+            if cut.at >= stop:
                 assert outcome == Outcome(events, None)
             else:
                 check_cut(outcome, events)
@@ -392,7 +393,7 @@ def test_what_is_nested_too_deeply_is_an_error() -> None:
 
 
 def test_every_split_gives_the_same_error_after_the_same_events() -> None:
-    sse, array = encoded(EVERYTHING), encoded(EVERYTHING, ARRAY)
+    sse, array = encoded(brief(EVERYTHING)), encoded(brief(EVERYTHING), ARRAY)
     half = sse[: sse.index(b"data: ", len(sse) // 2)]
     half_array = array[: array.index(b"\n,\r\n", len(array) // 2)]
     failures = (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 import httpx2
 import pydantic
 from mistralai.client import Mistral
-from mistralai.client.utils import serializers
+from mistralai.client.utils import queryparams, serializers
 
 from protocols.judges.answering import URL, Answering
 from protocols.judges.seen import Hearing, Seen
@@ -30,9 +30,10 @@ def _create_model(name: str, body: Any) -> Any:
 
 _CONFIG = pydantic.ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
 
-# The SDK makes the same class anew for every chunk, and a dozen for every question; made once, it
-# reads the same in a fifth of the time.
+# The SDK makes the same class anew for every chunk, a dozen for every question, and looks the same
+# hints up for each; made once, it reads the same in a fifth of the time.
 vars(serializers)["create_model"] = lambda name, body, **_: _create_model(name, body)
+vars(queryparams)["get_type_hints"] = cache(get_type_hints)
 
 
 def read_stream(body: bytes) -> Seen:

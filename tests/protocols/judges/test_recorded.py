@@ -13,7 +13,7 @@ import pytest
 from penstock.events import Event, Finish
 from protocols import recorded
 from protocols.judges.judging import JUDGES, differences, protocol
-from protocols.reading import outcome_of, read
+from protocols.reading import outcome_of, read, shortened
 
 PARTS: Mapping[str, int] = {
     "anthropic_messages": 2,
@@ -37,14 +37,16 @@ OTHERWISE: Mapping[tuple[str, str], str] = {
 
 @cache
 def answers(name: str) -> Mapping[str, tuple[Event, ...]]:
-    """The answers of a protocol that came to their end, by their cases, as events."""
+    """The answers of a protocol that came to their end, by their cases, as events; long texts in
+    few pieces, since an SDK takes its time for each."""
     cases = recorded.answers(name)
     decoded = {
         case["id"]: _events(name, case)
         for case in cases
         if case["expected"]["outcome"] == "message"
     }
-    return {id: events for id, events in decoded.items() if isinstance(events[-1], Finish)}
+    whole = {id: events for id, events in decoded.items() if isinstance(events[-1], Finish)}
+    return {id: shortened(events) for id, events in whole.items()}
 
 
 def _events(name: str, case: recorded.Case) -> tuple[Event, ...]:

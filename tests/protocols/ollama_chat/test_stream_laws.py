@@ -25,7 +25,7 @@ from penstock.events import (
 from penstock.protocols import json
 from penstock.protocols.ollama_chat import OllamaChat, OllamaGenerate
 from penstock.types import ChatRequest, Usage
-from protocols.reading import Outcome, by, outcome_of, read, sliced
+from protocols.reading import Outcome, brief, by, cuts, outcome_of, read, sliced
 from protocols.strategies import AWKWARD, texts, words
 
 CHAT = OllamaChat()
@@ -62,6 +62,9 @@ PLAIN: tuple[Event, ...] = (
     Finish("length", "length", Usage(3, 4)),
 )
 each_sample = pytest.mark.parametrize("events", [EVERYTHING, PLAIN], ids=["everything", "plain"])
+each_brief = pytest.mark.parametrize(
+    "events", [brief(EVERYTHING), PLAIN], ids=["everything", "plain"]
+)
 
 
 def encoded(events: tuple[Event, ...], chat: OllamaChat = CHAT) -> bytes:
@@ -69,7 +72,7 @@ def encoded(events: tuple[Event, ...], chat: OllamaChat = CHAT) -> bytes:
     return b"".join(map(encoder.encode, events)) + encoder.close()
 
 
-@each_sample
+@each_brief
 def test_every_split_in_two_gives_the_same_events(events: tuple[Event, ...]) -> None:
     body = encoded(events)
     whole = Outcome(events, None)
@@ -86,10 +89,9 @@ def test_a_cut_anywhere_before_the_last_line_is_an_error(
 ) -> None:
     body = encoded(events).replace(b"\n", end)
     stop = body.rindex(b"}") + 1
-    for cut in range(len(body) + 1):
-        for delimited in (True, False):
-            outcome = read(CHAT, body[:cut], delimited)
-            if cut >= stop:
+    for cut in cuts(CHAT, body):
+        for outcome in (cut.delimited, cut.endless):
+            if cut.at >= stop:
                 assert outcome == Outcome(events, None)
                 continue
             assert outcome.error is StreamTruncated or (outcome.error, outcome.events) == (
@@ -276,7 +278,7 @@ def test_deep_nesting_is_an_error_of_ours(inner: bytes) -> None:
 
 
 def test_every_split_gives_the_same_error_after_the_same_events() -> None:
-    body = encoded(EVERYTHING)
+    body = encoded(brief(EVERYTHING))
     half = body[: body.index(b"\n", len(body) // 2) + 1]
     failures = (
         half + b'{"message": {"content": 5}}\n' + body,

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from penstock.errors import UnexpectedAnswer
-from penstock.protocols import json
 from penstock.protocols.limits import tokens
+from penstock.protocols.listing import read_list
 from penstock.types import ModelInfo
 
 _CAPABILITIES = {
@@ -38,11 +36,7 @@ class _ModelList(Struct):
 
 def decode_models(body: bytes) -> tuple[ModelInfo, ...]:
     """The models in a service's list. Raises ``UnexpectedAnswer``."""
-    try:
-        listed = msgspec.json.decode(body, type=_ModelList).data
-    except json.UNREADABLE:
-        raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
-    return tuple(_decode(model) for model in listed)
+    return tuple(_decode(model) for model in read_list(body, _ModelList).data)
 
 
 def _decode(model: _Model) -> ModelInfo:

@@ -7,11 +7,11 @@ from typing import Any
 
 from msgspec import convert
 
-from penstock.errors import UnexpectedAnswer
 from penstock.protocols import json
 from penstock.protocols.cohere_v2_chat.names import NAME
 from penstock.protocols.kept import keep, kept_for, rest
 from penstock.protocols.limits import tokens
+from penstock.protocols.listing import reading
 from penstock.types import ModelInfo
 
 QUERY = "?endpoint=chat&page_size=1000"
@@ -20,7 +20,7 @@ QUERY = "?endpoint=chat&page_size=1000"
 
 def decode_models(body: bytes) -> tuple[ModelInfo, ...]:
     """The models in a service's list. Raises ``UnexpectedAnswer``."""
-    try:
+    with reading():
         value = json.loads(body)
         listed = convert(value["models"], list[dict[str, Any]])
         return tuple(
@@ -32,8 +32,6 @@ def decode_models(body: bytes) -> tuple[ModelInfo, ...]:
             )
             for model in listed
         )
-    except (*json.UNREADABLE, KeyError, TypeError):
-        raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
 
 
 def encode_models(models: Iterable[ModelInfo]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""How embeddings are asked for: one form per wire format, both directions, without I/O.
+"""How embeddings are asked for: one form per wire format, without I/O.
 
-Four corners, as a protocol has for chat (``penstock.protocols``):
+Four corners, as a protocol has for chat (``penstock.protocols``); the second column is for forms
+that callers of a gateway ask in, too:
 
-                towards a service                   towards a caller
+                EmbeddingFormat: to a service       CallerFormat: to a caller
     request     encode_request(request) -> dict     decode_request(dict) -> EmbeddingRequest
     whole       decode_response(bytes, request)     encode_response(Embeddings, request)
                 -> Embeddings                       -> dict
@@ -17,14 +18,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from penstock.errors import InvalidRequest
-from penstock.types import EmbeddingRequest, Embeddings, Input
+from penstock.types import EmbeddingRequest, Embeddings, Input, Purpose
 
 _ENCODINGS = ("float", "base64")
 """How vectors can be written, whoever made them."""
 
 
 class EmbeddingFormat(ABC):
-    """One form of asking. Instances hold settings of a service, never a call's state.
+    """One form of asking a service. Instances hold its settings, never a call's state.
 
     ``most`` inputs go into one request, of ``largest`` tokens together (0: no limit is known).
     """
@@ -33,9 +34,7 @@ class EmbeddingFormat(ABC):
     """Whose words ``EmbeddingRequest.extra`` is kept in."""
     path: ClassVar[str]
     """Where a service takes the question, below its base URL."""
-    inputs: ClassVar[str] = "input"
-    """The key of the body that holds what is embedded."""
-    purposes: ClassVar[Mapping[str, str]] = {}
+    purposes: ClassVar[Mapping[Purpose, str]] = {}
     """The service's words for what the vectors are for; a purpose without one is lost."""
     takes_tokens: ClassVar[bool] = False
     """Texts may come as the numbers of their tokens."""
@@ -51,25 +50,6 @@ class EmbeddingFormat(ABC):
     def locate(self, model: str) -> str:
         """The path where a service takes this question, below its base URL."""
         return self.path
-
-    def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
-        """A caller's body, with what the path it came to says beside it."""
-        return dict(body)
-
-    def peek(self, body: Mapping[str, Any]) -> str:
-        """The model, without reading the rest. Raises ``InvalidRequest``."""
-        model = body.get("model") or ""
-        if not isinstance(model, str):
-            raise InvalidRequest("model must be a string", param="model")
-        return model
-
-    def relayed(self, body: Mapping[str, Any], model: str) -> dict[str, Any] | None:
-        """A caller's body (``with_path``) as it goes on to a service of the same form, where the
-        model is called ``model``. ``None``: it holds more than one request can."""
-        asked = body.get(self.inputs)
-        if isinstance(asked, list) and len(asked) > self.most:
-            return None
-        return {**body, "model": model}
 
     def loss(self, request: EmbeddingRequest) -> tuple[str, ...]:
         """What of ``request`` a service is not told."""
@@ -99,13 +79,42 @@ class EmbeddingFormat(ABC):
         be told."""
 
     @abstractmethod
-    def decode_request(self, body: Mapping[str, Any]) -> EmbeddingRequest:
-        """The question in a caller's JSON body. Raises ``InvalidRequest`` naming the field."""
-
-    @abstractmethod
     def decode_response(self, body: bytes, request: EmbeddingRequest) -> Embeddings:
         """The answer to ``request``. Raises ``UnexpectedAnswer`` where it is not one finite vector
         for each input, all of one length, and the error that a 200 body may hold."""
+
+
+class CallerFormat(EmbeddingFormat):
+    """A form that callers of a gateway ask in, too."""
+
+    vectors: ClassVar[str] = "embeddings"
+    """The key of an answer that holds one thing for each input."""
+
+    def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """A caller's body, with what the path it came to says beside it."""
+        return dict(body)
+
+    def peek(self, body: Mapping[str, Any]) -> str:
+        """The model, without reading the rest. Raises ``InvalidRequest``."""
+        model = body.get("model") or ""
+        if not isinstance(model, str):
+            raise InvalidRequest("model must be a string", param="model")
+        return model
+
+    def relayed(self, body: Mapping[str, Any], model: str) -> dict[str, Any]:
+        """A caller's body (``with_path``) as it goes on to a service of the same form, where the
+        model is called ``model``."""
+        return {**body, "model": model}
+
+    def is_plain(self, request: EmbeddingRequest) -> bool:
+        """Whether a caller's question, as it is, has an answer that ``decode_response`` reads:
+        words of the service's own may ask for anything."""
+        wanted = request.encodings or _ENCODINGS
+        return not request.extra and any(form in _ENCODINGS for form in wanted)
+
+    @abstractmethod
+    def decode_request(self, body: Mapping[str, Any]) -> EmbeddingRequest:
+        """The question in a caller's JSON body. Raises ``InvalidRequest`` naming the field."""
 
     @abstractmethod
     def encode_response(self, answer: Embeddings, request: EmbeddingRequest) -> dict[str, Any]:
@@ -118,9 +127,19 @@ def _text(one: Input) -> str:
     return one
 
 
-def purpose_of(word: object, purposes: Mapping[str, str]) -> str:
+def purpose_of(word: object, purposes: Mapping[Purpose, str]) -> Purpose:
     """The purpose that a caller's word means; empty where it means none of ours."""
     return next((purpose for purpose, said in purposes.items() if said == word), "")
+
+
+def purpose_and_rest(
+    body: Mapping[str, Any], key: str, purposes: Mapping[Purpose, str]
+) -> tuple[Purpose, dict[str, Any]]:
+    """The purpose that ``body`` says under ``key``, and the word itself, to be kept, where it means
+    none of ours."""
+    word = body.get(key)
+    purpose = purpose_of(word, purposes)
+    return purpose, {key: word} if word and not purpose else {}
 
 
 def some(inputs: Sequence[Input], field: str) -> tuple[Input, ...]:

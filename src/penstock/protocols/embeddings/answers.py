@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from penstock.errors import PenstockError, UnexpectedAnswer
 from penstock.protocols import json
+from penstock.protocols.embeddings.vectors import check_count
 from penstock.protocols.error_body import error_from_value
 
 T = TypeVar("T")
-
-
-class _Whole(Struct):
-    error: Any = None
+_Lists: TypeAlias = list[msgspec.Raw] | dict[str, list[msgspec.Raw] | None]
 
 
 def read_answer(body: bytes, type: type[T]) -> T:
@@ -27,10 +24,25 @@ def read_answer(body: bytes, type: type[T]) -> T:
         raise _failure(body) from None
 
 
-def check_answer(body: bytes) -> None:
-    """Raise the error that a 200 body holds, or ``UnexpectedAnswer`` where it is no JSON object."""
-    if read_answer(body, _Whole).error:
+def check_answer(body: bytes, key: str, count: int | None) -> None:
+    """Raise the error that a 200 body holds, or ``UnexpectedAnswer`` where the list under ``key``,
+    or one of the lists there, has not ``count`` items (``None``: is empty)."""
+    said = read_answer(body, dict[str, msgspec.Raw])
+    sizes = _sizes(said.get(key, msgspec.Raw(b"null")))
+    if not all(sizes) or not sizes or json.loads(said.get("error", b"null")):
         raise _failure(body)
+    for size in sizes:
+        check_count(size, size if count is None else count)
+
+
+def _sizes(written: msgspec.Raw) -> list[int]:
+    """How many items there are in a list, or in each of several lists with names."""
+    try:
+        found = msgspec.json.decode(written, type=_Lists)
+    except json.UNREADABLE:
+        return []
+    lists = found.values() if isinstance(found, dict) else [found]
+    return [len(items) for items in lists if items is not None]
 
 
 def _failure(body: bytes) -> PenstockError:

@@ -8,28 +8,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from penstock.errors import InvalidRequest
-from penstock.protocols.embeddings import EmbeddingFormat, purpose_of, some
+from penstock.protocols.embeddings import CallerFormat, purpose_and_rest, some
 from penstock.protocols.embeddings.answers import read_answer
-from penstock.protocols.embeddings.vectors import checked, from_base64, to_base64
+from penstock.protocols.embeddings.spent import provenance, read_tokens
+from penstock.protocols.embeddings.vectors import checked, read_vectors, to_base64
 from penstock.protocols.kept import rest
 from penstock.protocols.request_body import read_body
-from penstock.types import EmbeddingRequest, Embeddings, Usage
+from penstock.types import EmbeddingRequest, Embeddings, Purpose, Usage
 
 NAME = "cohere_v2_embed"
 _UNSAID = "search_document"
 """What the vectors are for, where nobody said: most that are ever made are of documents."""
 
 
-class CohereEmbeddings(EmbeddingFormat):
+class CohereEmbeddings(CallerFormat):
     """Cohere's embeddings, version 2."""
 
     name = NAME
     path = "/v2/embed"
-    inputs = "texts"
-    purposes: ClassVar[Mapping[str, str]] = {
+    purposes: ClassVar[Mapping[Purpose, str]] = {
         "query": "search_query",
         "document": "search_document",
         "classification": "classification",
@@ -54,8 +54,7 @@ class CohereEmbeddings(EmbeddingFormat):
         known = read_body(body, _Body)
         if known.images:
             raise InvalidRequest("images cannot be embedded by this model", param="images")
-        purpose = purpose_of(known.input_type, self.purposes)
-        kept = {} if purpose or not known.input_type else {"input_type": known.input_type}
+        purpose, kept = purpose_and_rest(body, "input_type", self.purposes)
         texts = known.texts or [
             _text(one, f"inputs[{i}]") for i, one in enumerate(known.inputs or ())
         ]
@@ -71,11 +70,12 @@ class CohereEmbeddings(EmbeddingFormat):
 
     def decode_response(self, body: bytes, request: EmbeddingRequest) -> Embeddings:
         said = read_answer(body, _Answer)
-        vectors = said.embeddings.floats or map(from_base64, said.embeddings.base64 or ())
+        written = said.embeddings.floats or said.embeddings.base64 or ()
+        units = said.meta.billed_units if said.meta else None
         return Embeddings(
-            vectors=checked(vectors, len(request.input)),
+            vectors=checked(read_vectors(written), len(request.input)),
             model=request.model,
-            usage=_usage(said.meta),
+            usage=read_tokens(units.input_tokens) if units else None,
         )
 
     def encode_response(self, answer: Embeddings, request: EmbeddingRequest) -> dict[str, Any]:
@@ -113,8 +113,8 @@ class _Body(Struct):
 
 
 class _Embeddings(Struct):
-    floats: list[tuple[float, ...]] | None = field(default=None, name="float")
-    base64: list[str] | None = None
+    floats: list[Raw] | None = field(default=None, name="float")
+    base64: list[Raw] | None = None
 
 
 class _Units(Struct):
@@ -136,16 +136,7 @@ def _text(one: _Input, where: str) -> str:
     return "".join(part.text for part in one.content)
 
 
-def _usage(meta: _Meta | None) -> Usage | None:
-    units = meta.billed_units if meta else None
-    if units is None or units.input_tokens is None:
-        return None
-    spent = int(units.input_tokens)
-    return Usage(input=spent, total=spent)
-
-
 def _encode_usage(usage: Usage | None) -> dict[str, Any]:
     if usage is None or usage.input is None:
         return {}
-    said: dict[str, Any] = {"billed_units": {"input_tokens": usage.input}}
-    return said if usage.provenance == "reported" else said | {"provenance": usage.provenance}
+    return {"billed_units": {"input_tokens": usage.input}, **provenance(usage)}

@@ -14,15 +14,16 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from penstock.errors import InvalidRequest
-from penstock.protocols.embeddings import EmbeddingFormat, purpose_of, some
+from penstock.protocols.embeddings import CallerFormat, purpose_and_rest, some
 from penstock.protocols.embeddings.answers import read_answer
-from penstock.protocols.embeddings.vectors import checked
+from penstock.protocols.embeddings.spent import provenance, read_tokens
+from penstock.protocols.embeddings.vectors import checked, read_vectors
 from penstock.protocols.kept import rest
 from penstock.protocols.request_body import read_body
-from penstock.types import EmbeddingRequest, Embeddings, Usage, Vector
+from penstock.types import EmbeddingRequest, Embeddings, Purpose, Usage
 
 NAME = "gemini_embed"
 _MODEL = re.compile(r"/v1[a-z0-9]*/(?:models/)?(.*):[a-zA-Z]+$")  # SDKs leave "models/" out, too
@@ -37,19 +38,20 @@ _TASKS = {
 """How a purpose is said in the text itself (https://ai.google.dev/gemini-api/docs/embeddings)."""
 
 
-class GeminiEmbeddings(EmbeddingFormat):
+class GeminiEmbeddings(CallerFormat):
     """Gemini's embeddings, a batch at a time."""
 
     name = NAME
     path = "/v1beta/models"
-    inputs = "requests"
-    purposes: ClassVar[Mapping[str, str]] = {
+    purposes: ClassVar[Mapping[Purpose, str]] = {
         "query": "RETRIEVAL_QUERY",
         "document": "RETRIEVAL_DOCUMENT",
         "similarity": "SEMANTIC_SIMILARITY",
         "classification": "CLASSIFICATION",
         "clustering": "CLUSTERING",
     }
+    inputs: ClassVar[str] = "requests"
+    """The key of the body that holds what is embedded."""
     verb: ClassVar[str] = "batchEmbedContents"
 
     def __init__(self, most: int = 100) -> None:
@@ -62,12 +64,12 @@ class GeminiEmbeddings(EmbeddingFormat):
         found = _MODEL.search(path.partition("?")[0])
         return {**body, "model": unquote(found[1]) if found else ""}
 
-    def relayed(self, body: Mapping[str, Any], model: str) -> dict[str, Any] | None:
-        body = rest(super().relayed(body, model) or {}, "model")
-        asked = body.get(self.inputs)
+    def relayed(self, body: Mapping[str, Any], model: str) -> dict[str, Any]:
+        said = rest(body, "model")
+        asked = said.get(self.inputs)
         if not isinstance(asked, list) or not all(isinstance(one, Mapping) for one in asked):
-            return body or None
-        return {**body, self.inputs: [{**one, "model": _named(model)} for one in asked]}
+            return said
+        return {**said, self.inputs: [{**one, "model": _named(model)} for one in asked]}
 
     def encode_request(self, request: EmbeddingRequest) -> dict[str, Any]:
         settings = self._settings(request)
@@ -101,8 +103,7 @@ class GeminiEmbeddings(EmbeddingFormat):
         self, body: Mapping[str, Any], texts: list[str], said: Mapping[str, Any]
     ) -> EmbeddingRequest:
         known = read_body(said, _Settings)
-        purpose = purpose_of(known.task_type, self.purposes)
-        kept = {} if purpose or not known.task_type else {"taskType": known.task_type}
+        purpose, kept = purpose_and_rest(said, "taskType", self.purposes)
         return EmbeddingRequest(
             model=self.peek(body),
             input=some(texts, self.inputs),
@@ -167,7 +168,7 @@ class _Settings(Struct, rename="camel"):
 
 
 class _Values(Struct):
-    values: tuple[float, ...]
+    values: Raw
 
 
 class _Spent(Struct, rename="camel"):
@@ -208,19 +209,15 @@ def _said_beside(one: Mapping[str, Any]) -> dict[str, Any]:
     return {**said, **config} if isinstance(config, Mapping) else said
 
 
-def _answer(vectors: list[Vector], spent: _Spent | None, request: EmbeddingRequest) -> Embeddings:
-    read = spent.prompt_token_count if spent else None
+def _answer(written: list[Raw], spent: _Spent | None, request: EmbeddingRequest) -> Embeddings:
     return Embeddings(
-        vectors=checked(vectors, len(request.input)),
+        vectors=checked(read_vectors(written), len(request.input)),
         model=request.model,
-        usage=None if read is None else Usage(input=read, total=read),
+        usage=read_tokens(spent.prompt_token_count) if spent else None,
     )
 
 
 def _encode_usage(usage: Usage | None) -> dict[str, Any]:
     if usage is None or usage.input is None:
         return {}
-    said: dict[str, Any] = {"promptTokenCount": usage.input}
-    if usage.provenance != "reported":
-        said["provenance"] = usage.provenance
-    return {"usageMetadata": said}
+    return {"usageMetadata": {"promptTokenCount": usage.input, **provenance(usage)}}

@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from penstock.protocols.embeddings import EmbeddingFormat, some
+from penstock.protocols.embeddings import CallerFormat, some
 from penstock.protocols.embeddings.answers import read_answer
-from penstock.protocols.embeddings.vectors import checked
+from penstock.protocols.embeddings.spent import provenance, read_tokens
+from penstock.protocols.embeddings.vectors import checked, read_vectors
 from penstock.protocols.kept import rest
 from penstock.protocols.request_body import read_body
-from penstock.types import EmbeddingRequest, Embeddings, Usage
+from penstock.types import EmbeddingRequest, Embeddings
 
 NAME = "ollama_embed"
 _MOST = 256  # it knows no limit, but a model on one's own machine takes its time for each
 
 
-class OllamaEmbeddings(EmbeddingFormat):
+class OllamaEmbeddings(CallerFormat):
     """Ollama's embeddings."""
 
     name = NAME
@@ -49,20 +50,17 @@ class OllamaEmbeddings(EmbeddingFormat):
 
     def decode_response(self, body: bytes, request: EmbeddingRequest) -> Embeddings:
         said = read_answer(body, _Answer)
-        read = said.prompt_eval_count
         return Embeddings(
-            vectors=checked(said.embeddings, len(request.input)),
+            vectors=checked(read_vectors(said.embeddings), len(request.input)),
             model=said.model or request.model,
-            usage=None if read is None else Usage(input=read, total=read),
+            usage=read_tokens(said.prompt_eval_count),
         )
 
     def encode_response(self, answer: Embeddings, request: EmbeddingRequest) -> dict[str, Any]:
         said: dict[str, Any] = {"model": answer.model, "embeddings": answer.vectors}
         usage = answer.usage
         if usage is not None and usage.input is not None:
-            said["prompt_eval_count"] = usage.input
-            if usage.provenance != "reported":
-                said["provenance"] = usage.provenance
+            said |= {"prompt_eval_count": usage.input, **provenance(usage)}
         return said
 
 
@@ -70,7 +68,6 @@ class OllamaPrompt(OllamaEmbeddings):
     """Ollama's older form: one prompt, one vector."""
 
     path = "/api/embeddings"
-    inputs = "prompt"
 
     def __init__(self) -> None:
         super().__init__(most=1)
@@ -108,7 +105,7 @@ class _Prompt(Struct):
 
 
 class _Answer(Struct):
-    embeddings: list[tuple[float, ...]]
+    embeddings: list[Raw]
     model: str | None = None
     prompt_eval_count: int | None = None
 

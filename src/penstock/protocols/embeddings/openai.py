@@ -9,26 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from penstock.errors import InvalidRequest
-from penstock.protocols.embeddings import EmbeddingFormat, purpose_of, some
+from penstock.protocols.embeddings import CallerFormat, purpose_and_rest, some
 from penstock.protocols.embeddings.answers import read_answer
-from penstock.protocols.embeddings.vectors import checked, from_base64, in_order, to_base64
+from penstock.protocols.embeddings.spent import provenance
+from penstock.protocols.embeddings.vectors import checked, in_order, read_vectors, to_base64
 from penstock.protocols.kept import rest
 from penstock.protocols.request_body import read_body
-from penstock.types import EmbeddingRequest, Embeddings, Input, Usage, Vector
+from penstock.types import EmbeddingRequest, Embeddings, Input, Purpose, Usage
 
 NAME = "openai_embeddings"
 _MOST = 512
 """Inputs of one request, where nobody says: their vectors fit into an answer of 64 MiB as JSON."""
 
 _PURPOSE = "input_type"
-_PURPOSES = {"query": "query", "document": "document"}
+_PURPOSES: Mapping[Purpose, str] = {"query": "query", "document": "document"}
 """What callers who know Voyage, or others of this form, say of the purpose."""
 
 
-class OpenAIEmbeddings(EmbeddingFormat):
+class OpenAIEmbeddings(CallerFormat):
     """OpenAI's form; services that differ in words are subclasses.
 
     ``ask_base64``: the service is known to write vectors as base64, which is exact and a quarter of
@@ -37,6 +38,7 @@ class OpenAIEmbeddings(EmbeddingFormat):
 
     name = NAME
     path = "/embeddings"
+    vectors = "data"
     takes_tokens = True
     dimensions_key: ClassVar[str] = "dimensions"
 
@@ -55,8 +57,7 @@ class OpenAIEmbeddings(EmbeddingFormat):
 
     def decode_request(self, body: Mapping[str, Any]) -> EmbeddingRequest:
         known = read_body(body, _Body)
-        purpose = purpose_of(body.get(_PURPOSE), _PURPOSES)
-        understood = (*_Body.__struct_fields__, *[_PURPOSE][: bool(purpose)])
+        purpose, kept = purpose_and_rest(body, _PURPOSE, _PURPOSES)
         return EmbeddingRequest(
             model=known.model or "",
             input=_inputs(known.input),
@@ -64,12 +65,12 @@ class OpenAIEmbeddings(EmbeddingFormat):
             purpose=purpose,
             encodings=(known.encoding_format,) if known.encoding_format else (),
             protocol=self.name,
-            extra=rest(body, *understood),
+            extra=rest(body, *_Body.__struct_fields__, _PURPOSE) | kept,
         )
 
     def decode_response(self, body: bytes, request: EmbeddingRequest) -> Embeddings:
         said = read_answer(body, _Answer)
-        vectors = [_vector(item.embedding) for item in said.data]
+        vectors = read_vectors(item.embedding for item in said.data)
         ordered = in_order([item.index for item in said.data], vectors)
         return Embeddings(
             vectors=checked(ordered, len(request.input)),
@@ -101,7 +102,7 @@ class _Body(Struct):
 
 
 class _Item(Struct):
-    embedding: tuple[float, ...] | str
+    embedding: Raw
     index: int | None = None
 
 
@@ -130,10 +131,6 @@ def _inputs(said: str | Sequence[str | int | list[int]]) -> tuple[Input, ...]:
     return (numbers,) if numbers else some(several, "input")
 
 
-def _vector(said: tuple[float, ...] | str) -> Vector:
-    return from_base64(said) if isinstance(said, str) else said
-
-
 def _usage(said: _Spent | None) -> Usage | None:
     if said is None or (said.prompt_tokens is None and said.total_tokens is None):
         return None
@@ -144,10 +141,9 @@ def _usage(said: _Spent | None) -> Usage | None:
 def _encode_usage(usage: Usage | None) -> dict[str, Any]:
     spent = usage or Usage(input=0)
     read = spent.input or 0
-    said: dict[str, Any] = {
-        "prompt_tokens": read,
-        "total_tokens": read if spent.total is None else spent.total,
-    }
-    if spent.provenance != "reported":
-        said["provenance"] = spent.provenance  # an estimate says so wherever it is shown
-    return said
+    total = read if spent.total is None else spent.total
+    return {"prompt_tokens": read, "total_tokens": total, **provenance(spent)}
+
+
+OPENAIS_OWN = OpenAIEmbeddings(ask_base64=True, most=2048, largest=300_000)
+"""As OpenAI's own models are asked, wherever they are."""

@@ -10,22 +10,19 @@ and what ``google-genai`` 3.3 sends. The path says the model:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from penstock.protocols.embeddings import EmbeddingFormat, purpose_of, some
+from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.protocols.embeddings.answers import read_answer
 from penstock.protocols.embeddings.gemini import GeminiContent, GeminiEmbeddings
-from penstock.protocols.embeddings.vectors import checked
+from penstock.protocols.embeddings.spent import read_tokens
+from penstock.protocols.embeddings.vectors import checked, read_vectors
 from penstock.protocols.kept import rest
-from penstock.protocols.request_body import read_body
-from penstock.types import EmbeddingRequest, Embeddings, Usage
-
-_MODEL = re.compile(r"/publishers/google/models/(.*):[a-zA-Z]+$")
+from penstock.types import EmbeddingRequest, Embeddings, Purpose
 
 
 def _locate(model: str, verb: str) -> str:
@@ -33,19 +30,11 @@ def _locate(model: str, verb: str) -> str:
     return f"/{quote(place)}:{verb}"
 
 
-def _with_model(body: Mapping[str, Any], path: str) -> dict[str, Any]:
-    found = _MODEL.search(path.partition("?")[0])
-    return {**body, "model": unquote(found[1]) if found else ""}
-
-
 class VertexContent(GeminiContent):
     """Vertex AI's embeddings of one content."""
 
     def locate(self, model: str) -> str:
         return _locate(model, self.verb)
-
-    def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
-        return _with_model(body, path)
 
     def encode_request(self, request: EmbeddingRequest) -> dict[str, Any]:
         said = super().encode_request(request)
@@ -57,8 +46,7 @@ class VertexEmbeddings(EmbeddingFormat):
 
     name = "vertex_predict"
     path = "/publishers/google/models"
-    inputs = "instances"
-    purposes: ClassVar[Mapping[str, str]] = GeminiEmbeddings.purposes
+    purposes: ClassVar[Mapping[Purpose, str]] = GeminiEmbeddings.purposes
 
     def __init__(self, most: int = 250, largest: int = 20_000) -> None:
         super().__init__(most, largest)
@@ -71,9 +59,6 @@ class VertexEmbeddings(EmbeddingFormat):
     def locate(self, model: str) -> str:
         return _locate(model, "predict")
 
-    def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
-        return _with_model(body, path)
-
     def encode_request(self, request: EmbeddingRequest) -> dict[str, Any]:
         word = self.purposes.get(request.purpose)
         task = {"task_type": word} if word else {}
@@ -83,44 +68,19 @@ class VertexEmbeddings(EmbeddingFormat):
         instances = [{"content": text, **task} for text in self.texts(request)]
         return {"instances": instances} | ({"parameters": parameters} if parameters else {})
 
-    def decode_request(self, body: Mapping[str, Any]) -> EmbeddingRequest:
-        known = read_body(body, _Body)
-        words = {one.task_type for one in known.instances}
-        return EmbeddingRequest(
-            model=self.peek(body),
-            input=some([one.content for one in known.instances], self.inputs),
-            dimensions=known.parameters.get("outputDimensionality"),
-            purpose=purpose_of(words.pop(), self.purposes) if len(words) == 1 else "",
-            protocol=self.name,
-            extra=rest(known.parameters, "outputDimensionality"),
-        )
-
     def decode_response(self, body: bytes, request: EmbeddingRequest) -> Embeddings:
         found = [one.embeddings for one in read_answer(body, _Answer).predictions]
         counts = [one.statistics.token_count for one in found if one.statistics]
-        read = int(sum(counts)) if counts and len(counts) == len(found) else None
+        all_count = counts and len(counts) == len(found)
         return Embeddings(
-            vectors=checked([one.values for one in found], len(request.input)),
+            vectors=checked(read_vectors(one.values for one in found), len(request.input)),
             model=request.model,
-            usage=None if read is None else Usage(input=read, total=read),
+            usage=read_tokens(sum(counts) if all_count else None),
         )
-
-    def encode_response(self, answer: Embeddings, request: EmbeddingRequest) -> dict[str, Any]:
-        return {"predictions": [{"embeddings": {"values": vector}} for vector in answer.vectors]}
 
 
 _ONE_BY_ONE = VertexEmbeddings(most=1)
 _CONTENT = VertexContent()
-
-
-class _Instance(Struct):
-    content: str
-    task_type: str | None = None
-
-
-class _Body(Struct):
-    instances: list[_Instance]
-    parameters: dict[str, Any] = {}
 
 
 class _Statistics(Struct):
@@ -128,7 +88,7 @@ class _Statistics(Struct):
 
 
 class _Values(Struct):
-    values: tuple[float, ...]
+    values: Raw
     statistics: _Statistics | None = None
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-import msgspec
 from msgspec import Struct
 
-from penstock.errors import PenstockError, UnexpectedAnswer
+from penstock.errors import PenstockError
 from penstock.events import Event, Reply
-from penstock.protocols import Decoder, Encoder, Protocol, json
+from penstock.protocols import Decoder, Encoder, Protocol
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.protocols.embeddings.gemini import GeminiEmbeddings
 from penstock.protocols.gemini_generate import paths
@@ -25,6 +24,7 @@ from penstock.protocols.gemini_generate.unsaid import unsaid
 from penstock.protocols.gemini_generate.words import NAME
 from penstock.protocols.kept import rest
 from penstock.protocols.limits import tokens
+from penstock.protocols.listing import read_list
 from penstock.types import ChatRequest, ModelInfo
 
 
@@ -87,10 +87,6 @@ class GeminiGenerate(Protocol):
         return "GET", "/v1beta/models?pageSize=1000", b""  # a page holds 50 unless asked
 
     def decode_models(self, body: bytes) -> tuple[ModelInfo, ...]:
-        try:
-            listed = msgspec.json.decode(body, type=_ModelList).models
-        except json.UNREADABLE:
-            raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
         return tuple(
             ModelInfo(
                 model.name.removeprefix("models/"),
@@ -98,7 +94,7 @@ class GeminiGenerate(Protocol):
                 context=tokens(model.input_token_limit),
                 output=tokens(model.output_token_limit),
             )
-            for model in listed
+            for model in read_list(body, _ModelList).models
         )
 
     def encode_models(self, models: Iterable[ModelInfo]) -> dict[str, Any]:

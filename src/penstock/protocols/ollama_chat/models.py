@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import convert
 
-from penstock.errors import UnexpectedAnswer
 from penstock.protocols import json
 from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.listing import reading
 from penstock.protocols.ollama_chat.names import NAME
 from penstock.types import ModelInfo
 
@@ -26,11 +26,9 @@ _UNKNOWN_DETAILS = {
 
 def decode_models(body: bytes) -> tuple[ModelInfo, ...]:
     """The models in a service's list. Raises ``UnexpectedAnswer``."""
-    try:
+    with reading():
         listed = convert(json.loads(body), dict[str, list[dict[str, Any]]])["models"]
         return tuple(_decode(model) for model in listed)
-    except (*json.UNREADABLE, KeyError):
-        raise UnexpectedAnswer("the service's model list is not one; check base_url") from None
 
 
 def _decode(model: dict[str, Any]) -> ModelInfo:

@@ -17,7 +17,6 @@ from penstock.protocols.openai_chat.dialects.dialect import Dialect
 from penstock.protocols.openai_chat.dialects.groq import Groq
 from penstock.protocols.openai_chat.dialects.llamacpp import LlamaCpp
 from penstock.protocols.openai_chat.dialects.mistral import Mistral
-from penstock.protocols.openai_chat.dialects.perplexity import Perplexity
 from penstock.protocols.openai_chat.dialects.vllm import VLLM
 from penstock.types import (
     CACHE,
@@ -215,34 +214,6 @@ def test_groq_is_not_told_what_it_refuses() -> None:
     assert Groq().loss(request) == ("extra.logprobs", "extra.n", "messages.name")
     one = {"messages": [{"role": "user", "content": "Hi"}], "n": 1}
     assert Groq().encode_request(Groq().decode_request(one)) == one
-
-
-# Perplexity
-
-
-def test_perplexity_is_told_neighbours_of_one_role_as_one_message() -> None:
-    picture = {"type": "image_url", "image_url": {"url": "https://a.b/c"}}
-    body = {
-        "messages": [
-            {"role": "system", "content": "Be"},
-            {"role": "system", "content": "Kind"},
-            {"role": "user", "content": "A"},
-            {"role": "user", "content": [picture]},
-            {"role": "assistant", "content": "B"},
-            {"role": "user", "content": "C"},
-        ]
-    }
-    service = Perplexity()
-    messages = service.encode_request(service.decode_request(body))["messages"]
-    assert [message["role"] for message in messages] == [
-        "system",
-        "system",
-        "user",
-        "assistant",
-        "user",
-    ]
-    assert messages[2]["content"] == [{"type": "text", "text": "A"}, picture]
-    assert messages[4]["content"] == "C"
 
 
 def test_a_key_that_a_service_refuses_is_no_loss_where_it_says_nothing() -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from penstock.protocols.listing import read_list
 from penstock.protocols.openai_chat.dialects.dialect import Dialect
-from penstock.protocols.openai_chat.dialects.listing import read_list
 from penstock.types import ModelInfo
 
 _TEXT = "Text Generation"

@@ -14,8 +14,8 @@ from typing import Any
 from msgspec import Struct
 
 from penstock.protocols.kept import rest
+from penstock.protocols.listing import read_list
 from penstock.protocols.openai_chat.dialects.dialect import Dialect
-from penstock.protocols.openai_chat.dialects.listing import read_list
 from penstock.types import ChatRequest, ModelInfo
 
 VERSION = "2025-02-11"

@@ -16,9 +16,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from penstock.protocols.listing import read_list
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.protocols.openai_chat.dialects.dialect import Dialect, in_older_words
-from penstock.protocols.openai_chat.dialects.listing import read_list
 from penstock.types import ChatRequest, ModelInfo
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +12,8 @@ from penstock import Aura, CodeLinkAva, OpenAI, OpenAICompatible
 from penstock.catalog import Catalog
 from penstock.config import Config, ProviderConfig, load
 from penstock.errors import ConfigError, InvalidRequest, UnknownModel
+from penstock.hub import names, store
+from penstock.hub.listing import File
 from penstock.providers.builtin import Builtin
 from penstock.types import Secret
 from raw import Upstream, head
@@ -55,6 +56,29 @@ class Lab(LocalEngine):
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "GROQ_API_KEY", "PENSTOCK_PROVIDERS", "PENSTOCK_CONFIG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a model that was pulled."""
+    monkeypatch.setenv("PENSTOCK_MODELS", str(tmp_path / "models"))
+    wanted, path = names.parse("someone/tiny"), store.place("someone/tiny", "tiny.gguf")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"GGUF")
+    return store.keep(wanted, File("tiny.gguf", 4, "0" * 64), "main", path).name
+
+
+@pytest.fixture
+def xllamacpp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is there, as far as one sees who does not import it."""
+    (tmp_path / "site" / "xllamacpp").mkdir(parents=True)
+    (tmp_path / "site" / "xllamacpp" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+
+@pytest.fixture
+def no_xllamacpp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
 
 
 def lab(**said: object) -> ProviderConfig:
@@ -267,8 +291,9 @@ def test_every_provider_with_a_key_variable_can_be_the_default(
     assert Catalog(Config()).default().startswith("groq/")
 
 
+@pytest.mark.usefixtures("xllamacpp")
 async def test_the_default_is_asked_of_what_is_there_in_one_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pulled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Config, engine, pulled model, key, ELIZA: each one steps back for those before it."""
     body = b'{"object":"list","data":[{"id":"m","owned_by":"lab"}]}'
@@ -277,23 +302,158 @@ async def test_the_default_is_asked_of_what_is_there_in_one_order(
         (tmp_path / "a_lab.py").write_text(ENGINE.replace("PORT", str(upstream.port)))
         monkeypatch.setenv("PENSTOCK_PROVIDERS", str(tmp_path))
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-        monkeypatch.setattr("penstock.hub.store.default", lambda: SimpleNamespace(name="tiny"))
-        there = True
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: there or None)
         said = {"home": lab(models=("qwen3",))}
         for config, model in (
             (Config(default="home/x", providers=said), "home/x"),
             (Config(providers=said), "home/qwen3"),
             (Config(), "a-lab/m"),
-            (Config(discovery=False), "local/tiny"),
+            (Config(discovery=False), f"local/{pulled}"),
         ):
             catalog = Catalog(config)
             await catalog.discover()
             assert catalog.default() == model
-        there = False
+        store.remove(pulled)
         assert Catalog(Config()).default().startswith("openai/")
         monkeypatch.delenv("OPENAI_API_KEY")
         assert Catalog(Config()).default() == "builtin/eliza"
+
+
+@pytest.mark.usefixtures("no_xllamacpp")
+def test_a_pulled_model_that_cannot_be_run_says_what_is_missing(
+    pulled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, why = Catalog(Config()).explain_default()
+    assert model == "builtin/eliza"
+    assert why == (
+        f'{pulled} was pulled; to run it: `pip install "penstock[local]"`, or '
+        "`scripts/setup local` in a clone"
+    )
+    assert Catalog(Config()).how("local") == ""
+    assert "penstock[local]" in Catalog(Config()).lacks(f"local/{pulled}")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    assert Catalog(Config()).explain_default()[1] == "OPENAI_API_KEY is set"
+
+
+@pytest.mark.usefixtures("xllamacpp")
+def test_a_pulled_model_makes_the_one_that_runs_it_configured(pulled: str) -> None:
+    catalog = Catalog(Config())
+    assert catalog.how("local") == "pulled"
+    assert catalog.explain_default() == (f"local/{pulled}", "it was pulled to this machine")
+    assert catalog.lacks(f"local/{pulled}") == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "variable", "why"),
+    [
+        (
+            {"lab": lab()},
+            "",
+            "lab is configured but names no model: -m lab/MODEL, or default_model",
+        ),
+        ({"openai": ProviderConfig()}, "", "openai is not set up: set OPENAI_API_KEY"),
+        (
+            {"mine": ProviderConfig(type="openai", api_key_env="MY_KEY")},
+            "",
+            "mine is not set up: set MY_KEY",
+        ),
+        (
+            {},
+            "HF_TOKEN",
+            "HF_TOKEN is set, but huggingface answers only where it is named: -m huggingface",
+        ),
+    ],
+)
+def test_what_is_configured_and_does_not_answer_is_named(
+    said: dict[str, ProviderConfig], variable: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    if variable:
+        monkeypatch.setenv(variable, "test-key")
+    assert Catalog(Config(providers=said)).explain_default() == ("builtin/eliza", why)
+
+
+@pytest.mark.parametrize(
+    ("model", "lack"),
+    [
+        ("builtin/echo", ""),
+        ("builtin", ""),
+        ("anything", ""),
+        ("lab/qwen3", ""),
+        ("lab", "lab names no model: say lab/MODEL"),
+        ("opnai/x", "no provider 'opnai'; did you mean openai?"),
+        ("nope/x", "no provider 'nope'; `penstock providers` lists them"),
+        ("openai/x", "openai is not set up: set OPENAI_API_KEY"),
+        ("gemini", "gemini is not set up: set GEMINI_API_KEY or GOOGLE_API_KEY"),
+        ("aura/x", "the service of aura is gone: set PENSTOCK_AURA_BASE_URL to another one"),
+        ("openai-compatible/x", "openai-compatible is not set up: set PENSTOCK_OPENAI_COMPATIBLE"),
+        ("cloudflare/x", "cloudflare is not set up: set CLOUDFLARE_API_"),
+        (
+            "vllm/x",
+            "vllm does not run: nothing answers at http://127.0.0.1:8000; start it, or set ",
+        ),
+        ("azure/x", "azure is not set up: set AZURE_OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT"),
+    ],
+)
+def test_what_a_model_lacks_is_said_before_it_is_asked(
+    model: str, lack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    said = Catalog(Config(providers={"lab": lab()})).lacks(model)
+    assert said.startswith(lack) if lack else not said
+
+
+def test_a_key_of_nothing_but_space_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", " ")
+    monkeypatch.setenv("PENSTOCK_GROQ_API_KEY", "\n")
+    catalog = Catalog(Config())
+    assert not catalog.keys().keys() & {"openai", "groq"}
+    assert catalog.default() == "builtin/eliza"
+    assert not catalog.get("openai").is_configured()
+
+
+async def test_a_name_that_nobody_has_is_met_with_a_way_to_come_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_MODELS", str(tmp_path))
+    catalog = Catalog(Config())
+    for model, says in {
+        "gpt-5.4-mini": "no model 'gpt-5.4-mini'; openai has it: set OPENAI_API_KEY",
+        "qwen3-0.6b": "no model 'qwen3-0.6b'; `penstock pull qwen3-0.6b` fetches it",
+        "llama-3.2": "no model 'llama-3.2'; `penstock pull llama-3.2-1b` fetches one like it",
+        "opnai/gpt-5": "no model 'opnai/gpt-5'; did you mean openai/gpt-5?",
+        "opnai": "no model 'opnai'; did you mean openai?",
+        "elisa": "no model 'elisa'; did you mean builtin/eliza?",
+        "xyzzy": "no model 'xyzzy'; `penstock models` lists those there are, "
+        "`penstock providers` who has others",
+    }.items():
+        with pytest.raises(UnknownModel) as caught:
+            await catalog.resolve(model)
+        assert caught.value.message == says
+
+
+@pytest.mark.usefixtures("no_xllamacpp")
+async def test_a_name_that_was_pulled_and_cannot_be_run_says_so(pulled: str) -> None:
+    with pytest.raises(UnknownModel, match=r"it was pulled; to run it: .*penstock\[local\]"):
+        await Catalog(Config()).resolve(pulled)
+
+
+def test_a_silly_name_is_met_with_no_silly_guess() -> None:
+    with pytest.raises(ConfigError, match="no provider 'nope'; `penstock providers` lists them"):
+        Catalog(Config()).get("nope")
+
+
+async def test_a_service_that_refuses_offers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"error":{"message":"no"}}'
+    answer = head("401 Unauthorized", "application/json", content_length=len(body)) + body
+    with Upstream([answer]) as upstream:
+        monkeypatch.setenv("PENSTOCK_GROQ_BASE_URL", upstream.url)
+        monkeypatch.setenv("PENSTOCK_GROQ_API_KEY", "gsk-test")
+        catalog = Catalog(Config())
+        listed = [info.id for info in await catalog.list_models()]
+        assert not [id for id in listed if id.startswith("groq/")]
+        with pytest.raises(UnknownModel):
+            await catalog.resolve("llama-3.3-70b-versatile")
 
 
 def test_the_first_service_by_name_whose_key_is_set_is_the_default(

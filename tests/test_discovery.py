@@ -17,7 +17,8 @@ import tiny_gguf
 from llama_server import Server, llama_server
 from penstock.catalog import Catalog
 from penstock.config import Config, ProviderConfig
-from penstock.discovery import Ask, Place, look, place
+from penstock.discovery import Place, Recognise, look, place
+from penstock.errors import ConfigError
 from penstock.local_engine import LocalEngine
 from raw import FIN, STAY, Drip, Flood, Script, Upstream, head, refused_port
 from served import gateway
@@ -139,7 +140,7 @@ async def recognised(name: str, port: int) -> tuple[str, ...] | None:
     """What an engine's provider makes of what answers at a port."""
     engine = Catalog(Config()).get(name)
     assert isinstance(engine, LocalEngine)
-    found = await look({name: Place(port)}, lambda _, ask: engine.recognise(ask), within=2)
+    found = await look({name: Place(port)}, lambda _: engine.recognise, within=2)
     return found.get(name)
 
 
@@ -246,8 +247,8 @@ async def test_what_is_asked_is_plain_and_carries_no_key(monkeypatch: pytest.Mon
 # In time, all at once
 
 
-async def everything(_: str, ask: Ask) -> Any:
-    return await ask("/")
+def everything(_: str) -> Recognise[Any]:
+    return lambda ask: ask("/")
 
 
 async def test_what_does_not_answer_costs_no_more_than_the_time_there_is() -> None:
@@ -266,7 +267,23 @@ async def test_what_does_not_answer_costs_no_more_than_the_time_there_is() -> No
         found = await look(places, everything)
         took = time.monotonic() - began
     assert found == {"4": {"here": True}}
-    assert took < 0.2 + 0.8  # what a busy machine adds
+    assert took < 0.2 + 0.2 + 0.8  # what a busy machine adds
+
+
+async def test_what_it_takes_to_load_who_recognises_it_is_not_the_answers_time() -> None:
+    def slowly(name: str) -> Recognise[Any]:
+        time.sleep(0.3)  # as a first import does, on a busy machine
+        return everything(name)
+
+    with Upstream([answer({"here": True})]) as upstream:
+        assert await look({"x": Place(upstream.port)}, slowly) == {"x": {"here": True}}
+
+
+async def test_who_cannot_be_loaded_finds_nothing() -> None:
+    with Upstream([answer({"here": True})]) as upstream:
+        places = {"x": Place(upstream.port), "y": Place(upstream.port)}
+        found = await look(places, lambda name: everything(name) if name == "x" else None)
+        assert list(found) == ["x"]
 
 
 async def test_an_endless_answer_is_left_where_it_becomes_too_long() -> None:
@@ -276,7 +293,7 @@ async def test_an_endless_answer_is_left_where_it_becomes_too_long() -> None:
 
 
 async def test_nobody_is_asked_to_recognise_a_closed_port() -> None:
-    async def never(name: str, _: Ask) -> None:
+    def never(name: str) -> Recognise[None]:
         raise AssertionError(name)
 
     assert await look({"x": Place(refused_port())}, never) == {}
@@ -387,6 +404,27 @@ async def test_it_can_be_switched_off(
         catalog = Catalog(Config(providers_folder=folder, discovery=by != "config"))
         assert (await catalog.resolve())[0].name == "builtin"
         assert upstream.connections == []
+
+
+@pytest.mark.parametrize(
+    ("said", "found"), [("1", "lab"), ("ON", "lab"), (" ", "lab"), ("off", "")]
+)
+async def test_the_variable_goes_before_the_config(
+    said: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_DISCOVERY", said)
+    with Upstream(answering({"/v1/models": owned("lab", "first")})) as upstream:
+        folder = lab(tmp_path, upstream.port).providers_folder
+        catalog = Catalog(Config(providers_folder=folder, discovery=said == " "))
+        assert (await catalog.resolve())[0].name == (found or "builtin")
+
+
+async def test_a_variable_that_is_neither_yes_nor_no_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PENSTOCK_DISCOVERY", "maybe")
+    with pytest.raises(ConfigError, match="PENSTOCK_DISCOVERY must be 0 or 1, not 'maybe'"):
+        await Catalog(Config()).discover()
 
 
 async def test_those_who_look_at_once_share_one_look_and_what_was_seen_is_kept(

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from penstock import sources
 from penstock.declarations import read
+from penstock.errors import ConnectionFailed
 from penstock.local_engine import LocalEngine
 from penstock.providers.ollama import Ollama
 from penstock.providers.vllm import VLLM
+from raw import refused_port
 
 ENGINES = [name for name, file in sources.own_files().items() if read(file).base == "LocalEngine"]
 
@@ -101,12 +103,38 @@ def test_its_own_variable_moves_it_within_this_machine(monkeypatch: pytest.Monke
     assert Ollama(base_url="http://192.0.2.1:1").endpoint == "http://192.0.2.1:1/api/chat"
 
 
+@pytest.mark.parametrize("name", ENGINES)
+def test_only_llamacpp_itself_gets_a_connection_for_each_question(name: str) -> None:
+    closes = sources.load_own(name)().headers.get("Connection") == "close"  # type: ignore[attr-defined]
+    assert closes == (name == "llamacpp")
+
+
+async def test_an_engine_that_does_not_run_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{refused_port()}")
+    with pytest.raises(ConnectionFailed) as caught:
+        await Ollama.create_async("m", "Hello")
+    assert caught.value.message.startswith(
+        "ollama does not run: no connection to http://127.0.0.1:"
+    )
+    assert caught.value.message.endswith(
+        "; start it, or set PENSTOCK_OLLAMA_BASE_URL to where it is"
+    )
+    assert caught.value.provider == "ollama"
+    elsewhere = Ollama(base_url=f"http://127.0.0.1:{refused_port()}")
+    with pytest.raises(ConnectionFailed, match=r"^no connection to"):
+        await elsewhere.create_async("m", "Hello")
+
+
 @pytest.mark.parametrize(
     ("base_url", "proxy"),
     [
         ("", ""),
         ("http://localhost:8001/v1", ""),
         ("http://[::1]:8001/v1", ""),
+        ("http://localhost/v1", ""),
+        ("https://127.0.0.2:8443/v1", ""),
         ("http://gpu.example.org:8000/v1", "http://proxy.example.org"),
     ],
 )

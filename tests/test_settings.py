@@ -10,7 +10,7 @@ import pytest
 from penstock.errors import ConfigError
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
-from penstock.settings import NAMES, Settings, changed, from_environment
+from penstock.settings import NAMES, Settings, changed, from_environment, variable
 from penstock.transport import Timeouts
 from penstock.transport.mock import MockResponse, MockTransport
 
@@ -79,6 +79,9 @@ def test_the_variable_of_a_name_with_a_hyphen_has_an_underscore(
 ) -> None:
     monkeypatch.setenv("PENSTOCK_CODELINK_AVA_BASE_URL", "https://ava.example")
     assert from_environment("codelink-ava", "base_url") == "https://ava.example"
+    assert from_environment("codelink-ava", "api_key") == ""
+    assert variable("my-local", "context") == "PENSTOCK_MY_LOCAL_CONTEXT"
+    monkeypatch.setenv("PENSTOCK_CODELINK_AVA_API_KEY", " ")
     assert from_environment("codelink-ava", "api_key") == ""
 
 

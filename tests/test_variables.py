@@ -26,6 +26,14 @@ def test_the_first_variable_that_is_set_counts(monkeypatch: pytest.MonkeyPatch) 
     assert variables.first("A_REGION|B_REGION") == "a"
 
 
+def test_a_variable_of_nothing_but_space_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_REGION", " \n")
+    assert variables.which("A_REGION|B_REGION") == variables.first("A_REGION|B_REGION") == ""
+    monkeypatch.setenv("B_REGION", " b ")
+    assert variables.which("A_REGION|B_REGION") == "B_REGION"
+    assert variables.first("A_REGION|B_REGION") == "b"
+
+
 def test_an_address_is_filled_or_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert variables.fill("https://plain.invalid") == "https://plain.invalid"
     assert variables.fill(REGIONAL) == "https://runtime.us-east-1.vendor.invalid/v1"

@@ -4,7 +4,7 @@ A name comes from (the first that has it): the config's ``[providers.NAME]``, a 
 user's providers folder (``providers_folder`` or ``PENSTOCK_PROVIDERS``), a file in
 ``penstock/providers``, an entry point of the group ``penstock.providers``. Looking names up
 loads no provider; asking for one loads that one. What a file declares (a key's variable, a port of
-this machine) is read from its text, which loads none either.
+this machine) is read from its text, which loads none either, unless the text leaves it open.
 
 Engines that run on this machine are looked for when it is asked what there is (``discover``), not
 when a provider is named.
@@ -13,30 +13,32 @@ when a provider is named.
 from __future__ import annotations
 
 import asyncio
-import difflib
-import importlib.util
+import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from penstock import declarations, discovery, settings, sources, variables
+from penstock import declarations, discovery, lacking, lists, settings, sources, unfound, variables
 from penstock.config import Config, ProviderConfig, load
 from penstock.declarations import Declared
-from penstock.discovery import Ask, Kept, Place
-from penstock.errors import ConfigError, InvalidRequest, PenstockError, UnknownModel
+from penstock.discovery import Ask, Kept, Place, Recognise
+from penstock.errors import ConfigError, InvalidRequest, UnknownModel
+from penstock.lists import Lists
 from penstock.provider import Provider
 from penstock.types import ModelInfo
 
 if TYPE_CHECKING:
     from penstock.local_engine import LocalEngine
 
-_LIST_AGE = 300.0
-_LIST_TIMEOUT = 10.0
+logger = logging.getLogger("penstock.catalog")
+
 _LOCAL = "local"
+"""The provider of the models that were pulled."""
+_ON = ("1", "true", "yes", "on")
 _OFF = ("0", "false", "no", "off")
 BUILTIN = "builtin/eliza"
 
@@ -48,8 +50,10 @@ class Catalog:
         self.config = load() if config is None else config
         self._made: dict[str, Provider] = {}
         self._found: dict[str, tuple[float, Provider]] = {}
-        self._lists: dict[str, tuple[float, tuple[ModelInfo, ...]]] = {}
+        self._asked: dict[str, Declared] = {}
+        self._lists = Lists()
         self._running = Kept(self._look)
+        self._broken: set[str] = set()
 
     # Names
 
@@ -93,20 +97,18 @@ class Catalog:
             return sources.load_class(said.cls, name)
         if said.type and said.type != name:
             return self._class(said.type, self.config.providers.get(said.type, ProviderConfig()))
-        if file := self._files().get(name):
-            return sources.load_file(file, name)
-        if name in sources.own():
-            return sources.load_own(name)
+        if name in self._files() or name in sources.own():
+            return self._class_of_file(name)
         if name in sources.installed():
             return sources.load_installed(name)
         if name in self.config.providers:
             raise ConfigError(f"providers.{name} needs a type, a class or a file")
-        raise ConfigError(f"no provider {name!r}{_nearest(name, self.names())}")
+        raise ConfigError(unfound.provider(name, self.names()))
 
     def _settings(self, name: str, said: ProviderConfig) -> dict[str, Any]:
         """The file's settings, where the environment says nothing else."""
         env = settings.from_environment
-        key = said.api_key or (os.environ.get(said.api_key_env, "") if said.api_key_env else "")
+        key = said.api_key or variables.first(said.api_key_env)
         return {
             "base_url": env(name, "base_url") or said.base_url or None,
             "api_key": env(name, "api_key") or key or None,
@@ -118,23 +120,49 @@ class Catalog:
     def keys(self) -> dict[str, str]:
         """The variable with a provider's key, by the provider's name, where one is set. Loads none
         of them."""
-        declared, environment = self.declared(), dict(os.environ)
-        found = {name: _set_key(name, declared.get(name), environment) for name in self.names()}
+        declared = self.declared()
+        found = {name: _set_key(name, declared.get(name)) for name in self.names()}
         return {name: key for name, key in found.items() if key}
 
     def declared(self) -> dict[str, Declared]:
         """What the providers' files declare, by the providers' names. Loads none of them, but where
-        there are no files, as in an archive."""
+        the text does not say it, or there is none, as in an archive."""
         files = {**sources.own_files(), **self._files()}
-        silent = sources.own().keys() - files.keys()
-        return {
-            **{name: declarations.read(file) for name, file in files.items()},
-            **{name: declarations.of(sources.load_own(name)) for name in silent},
-        }
+        said = {name: declarations.read(file) for name, file in files.items()}
+        clear = {name: declared for name, declared in said.items() if declared.is_whole}
+        unclear = (files.keys() | sources.own().keys()) - clear.keys()
+        return {**clear, **{name: self._declared_by_class(name) for name in unclear}}
+
+    def _declared_by_class(self, name: str) -> Declared:
+        if name not in self._asked:
+            try:
+                self._asked[name] = declarations.of(self._class_of_file(name))
+            except ConfigError:  # asking for it tells
+                self._asked[name] = Declared()
+        return self._asked[name]
+
+    def _class_of_file(self, name: str) -> type[Provider]:
+        file = self._files().get(name)
+        return sources.load_file(file, name) if file else sources.load_own(name)
 
     def configured(self) -> list[Provider]:
         """The providers that can be asked as things are: with a key, or in need of none."""
-        return [p for p in map(self.get, self.candidates()) if p.is_configured()]
+        found = map(self._made_of, self.candidates())
+        return [provider for provider in found if provider and provider.is_configured()]
+
+    def _made_of(self, name: str) -> Provider | None:
+        """The provider of that name; ``None``, and a line in the log, where it cannot be made: the
+        others go on, and asking for it says so again. What the config names has to be right."""
+        if name in self._broken:
+            return None
+        try:
+            return self.get(name)
+        except ConfigError as error:
+            if name in self.config.providers:
+                raise
+            self._broken.add(name)
+            logger.warning("%s is left out: %s", name, error.message)
+            return None
 
     def how(self, name: str) -> str:
         """What makes a provider configured, in a word or a few; empty where it is not. Raises
@@ -142,18 +170,34 @@ class Catalog:
         provider = self.get(name)
         if not provider.is_configured():
             return ""
-        base_url = f"PENSTOCK_{name}_BASE_URL".upper().replace("-", "_")
         if running := self._running.known.get(name):
             return f"running at {discovery.place(running.home())}"
         if name in self.config.providers:
             return "config"
         if key := self.keys().get(name):
             return key
-        if os.environ.get(base_url):
-            return base_url
-        if name == _LOCAL:
-            return "pulled"
-        return "account" if getattr(provider, "account", None) else "no key needed"
+        if address := variables.which(settings.variable(name, "base_url")):
+            return address
+        account = "account" if getattr(provider, "account", None) else ""
+        return getattr(provider, "ready_by", account) or "no key needed"
+
+    def lacks(self, model: str) -> str:
+        """What is missing before that model can be asked, and the step to take; empty where nothing
+        is, as far as is known without asking anybody."""
+        name, slash, rest = model.partition("/")
+        if name not in self.names():
+            return unfound.provider(name, self.names()) if slash else ""
+        try:
+            provider = self.get(name)
+            if not rest and not provider.default_model:
+                return f"{name} names no model: say {name}/MODEL"
+            return self._lack(provider)
+        except ConfigError as error:
+            return error.message
+
+    def _lack(self, provider: Provider) -> str:
+        said = self.config.providers.get(provider.name, ProviderConfig())
+        return lacking.of(provider, said.api_key_env)
 
     def candidates(self) -> list[str]:
         """Names of all that may be configured: who lacks a key for certain need not be loaded."""
@@ -173,12 +217,13 @@ class Catalog:
     async def discover(self) -> None:
         """Look for engines on this machine's usual ports, unless that was done within the last 30
         seconds or is switched off (``discovery = false``, ``PENSTOCK_DISCOVERY=0``). Those that run
-        count as configured from now on. Takes a fifth of a second at most."""
-        if _is_on(os.environ.get("PENSTOCK_DISCOVERY", ""), self.config.discovery):
+        count as configured from now on. A fifth of a second at most goes to knocking, and as much
+        to asking what is there. Raises ``ConfigError`` where the variable is neither 0 nor 1."""
+        if _is_on(variables.value("PENSTOCK_DISCOVERY"), self.config.discovery):
             await self._running.renew()
 
     async def _look(self) -> Mapping[str, LocalEngine]:
-        return await discovery.look(self._usual_places(), self._recognise)
+        return await discovery.look(self._usual_places(), self._recogniser)
 
     def _usual_places(self) -> dict[str, Place]:
         """Where engines may be that nobody said the address of."""
@@ -193,7 +238,7 @@ class Catalog:
             return None
         return discovery.place(declared["base_url"], os.environ.get(declared["host_env"], ""))
 
-    async def _recognise(self, name: str, ask: Ask) -> LocalEngine | None:
+    def _recogniser(self, name: str) -> Recognise[LocalEngine | None] | None:
         from penstock.local_engine import LocalEngine  # only where a port is open
 
         try:
@@ -202,9 +247,13 @@ class Catalog:
             return None
         if not isinstance(engine, LocalEngine):
             return None
-        models = await engine.recognise(ask)
         said = self.config.providers.get(name, ProviderConfig()).default_model
-        return None if models is None else engine.running([said] if said else models)
+
+        async def recognise(ask: Ask) -> LocalEngine | None:
+            models = await engine.recognise(ask)
+            return None if models is None else engine.running([said] if said else models)
+
+        return recognise
 
     # Models
 
@@ -224,21 +273,36 @@ class Catalog:
         for name, engine in sorted(self._running.known.items()):
             if model := self._ready_model(name):
                 yield model, f"{name} is running at {engine.home()}"
-        if pulled := self._pulled():
-            yield f"{_LOCAL}/{pulled}", "it was pulled to this machine"
+        if self._has_pulled() and (model := self._ready_model(_LOCAL)):
+            yield model, "it was pulled to this machine"
         for name, key in sorted(self.keys().items()):
             if model := self._ready_model(name, unasked=True):
                 yield model, f"{key} is set"
-        yield BUILTIN, "no model is configured: this is ELIZA (1966), running here"
+        nobody = "no model is configured: this is ELIZA (1966), running here"
+        yield BUILTIN, "; ".join(self._waiting()) or nobody
 
-    def _pulled(self) -> str:
-        """The model to run in this process, where one was pulled and the engine is installed."""
-        if importlib.util.find_spec("xllamacpp") is None or _LOCAL not in self.names():
-            return ""
+    def _has_pulled(self) -> bool:
         from penstock.hub import store
 
-        pulled = store.default()
-        return pulled.name if pulled else ""
+        return _LOCAL in self.names() and store.default() is not None
+
+    def _waiting(self) -> Iterator[str]:
+        """What is there and does not answer unasked, and the step that each takes."""
+        if self._has_pulled():
+            provider = self.get(_LOCAL)
+            if lack := self._lack(provider):
+                yield f"{provider.default_model} was pulled; {lack}"
+        for provider in filter(None, map(self._made_of, self.config.providers)):
+            name = provider.name
+            if lack := self._lack(provider):
+                yield lack
+            elif not provider.default_model and not provider.models:
+                yield f"{name} is configured but names no model: -m {name}/MODEL, or default_model"
+        for name, key in sorted(self.keys().items()):
+            asked = None if name in self.config.providers else self._made_of(name)
+            if asked is not None and asked.is_configured():
+                model = "" if asked.default_model else "/MODEL"
+                yield f"{key} is set, but {name} answers only where it is named: -m {name}{model}"
 
     def _said(self) -> Iterator[tuple[str, str]]:
         """What the config says."""
@@ -251,7 +315,9 @@ class Catalog:
     def _ready_model(self, name: str, unasked: bool = False) -> str:
         """``name/model`` where that provider can be asked as things are, else empty. ``unasked``:
         only where it answers those who did not name it."""
-        provider = self.get(name)
+        provider = self._made_of(name)
+        if provider is None:
+            return ""
         model = provider.default_model or next(iter(provider.models), "")
         ready = provider.is_configured() and (not unasked or provider.answers_unasked)
         return f"{name}/{model}" if model and ready else ""
@@ -283,7 +349,7 @@ class Catalog:
         """A bare model name; what was found holds as long as a model list does."""
         if known := self._found.get(model):
             when, provider = known
-            if time.monotonic() - when < _LIST_AGE:
+            if time.monotonic() - when < lists.AGE:
                 return provider, model
         await self.discover()
         declared = [p for p in self.configured() if model in p.models]
@@ -295,62 +361,36 @@ class Catalog:
             names = ", ".join(f"{p.name}/{model}" for p in found)
             raise InvalidRequest(f"several providers have {model!r}: say {names}", param="model")
         listed = [info.id for info in await self.list_models()]
-        raise UnknownModel(
-            f"no model {model!r}{_nearest(model, listed)}; `penstock models` lists them",
-            param="model",
-        )
+        keys = {name: said["api_key_env"] for name, said in self.declared().items()}
+        there = self.keys()
+        wanted = {name: key for name, key in keys.items() if key and name not in there}
+        raise UnknownModel(unfound.model(model, self.names(), listed, wanted), param="model")
 
     async def _ids(self, provider: Provider) -> set[str]:
-        return {info.id for info in await self._list(provider)}
+        return {info.id for info in await self._lists.of(provider)}
 
     async def list_models(self) -> list[ModelInfo]:
         """Every configured provider's models as ``provider/model``; a provider that cannot be
         asked is left out."""
         await self.discover()
         asked = self.configured()
-        lists = await asyncio.gather(*map(self._list, asked))
+        offered = await asyncio.gather(*map(self._lists.of, asked))
         return [
             msgspec.structs.replace(info, id=f"{provider.name}/{info.id}")
-            for provider, infos in zip(asked, lists, strict=True)
+            for provider, infos in zip(asked, offered, strict=True)
             for info in infos
         ]
 
-    async def _list(self, provider: Provider) -> tuple[ModelInfo, ...]:
-        when, infos = self._lists.get(provider.name, (-_LIST_AGE, ()))
-        now = time.monotonic()
-        if now - when >= _LIST_AGE:
-            infos = await _described(provider)
-            self._lists[provider.name] = now, infos
-        return infos
-
-
-async def _described(provider: Provider) -> tuple[ModelInfo, ...]:
-    """The provider's models with what is known of them; where it does not say which they are, those
-    that the table of models has."""
-    from penstock import prices  # the table is read only here
-
-    kind = type(provider).name
-    try:
-        async with asyncio.timeout(_LIST_TIMEOUT):
-            infos = await provider.list_models()
-    except (PenstockError, TimeoutError):
-        infos = ()
-    return prices.described(kind, infos, "" if provider.models else "live") or prices.listed(kind)
-
 
 def _is_on(said: str, otherwise: bool) -> bool:
-    return said.lower() not in _OFF if said else otherwise
+    if said and said.lower() not in (*_ON, *_OFF):
+        raise ConfigError(f"PENSTOCK_DISCOVERY must be 0 or 1, not {said!r}")
+    return said.lower() in _ON if said else otherwise
 
 
-def _set_key(name: str, declared: Declared | None, environment: Mapping[str, str]) -> str:
-    """The variable that holds the provider's key, if one does. Whose file cannot be read has the
-    usual one."""
-    own = f"{name}_API_KEY".upper().replace("-", "_")
-    usual = own if declared is None else declared["api_key_env"]
-    asked = (f"PENSTOCK_{own}", *variables.names(usual))
-    return next((variable for variable in asked if environment.get(variable)), "")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+def _set_key(name: str, declared: Declared | None) -> str:
+    """The variable that holds the provider's key, if one does. Who has no file has the usual
+    one."""
+    own = settings.variable(name, "api_key")
+    usual = own.removeprefix("PENSTOCK_") if declared is None else declared["api_key_env"]
+    return variables.which(f"{own}|{usual}")

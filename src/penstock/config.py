@@ -18,18 +18,23 @@ models = ["qwen3"]
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from penstock.errors import ConfigError
 from penstock.transport import Timeouts
 from penstock.types import Secret
 
 FILE = "penstock.toml"
+
+T = TypeVar("T")
 
 
 class ProviderConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +76,21 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     folder: Path = Path()
 
 
+_WITHIN = {".timeouts": Timeouts, ".gateway": GatewayConfig}
+"""Tables that stand in others."""
+_UNKNOWN = re.compile("Object contains unknown field `(.*)")
+_WRONG = re.compile(r"Expected `(\w+)[^`]*`((?: [<>]=? [\d.]+)?)(?:, got `(\w+)`?)?")
+_WORDS = {
+    "str": "text",
+    "Secret": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
 def find(path: str | Path | None = None) -> Path | None:
     """The config file: ``path``, else ``PENSTOCK_CONFIG``, else ``penstock.toml`` here, else in
     the user's config folder; ``None`` where there is none. Raises ``ConfigError`` where a named
@@ -91,15 +111,43 @@ def load(path: str | Path | None = None) -> Config:
         return Config()
     try:
         values = tomllib.loads(found.read_text("utf-8"))
-        if "folder" in values:
-            raise ConfigError(f"{found}: there is no key folder; say providers_folder")
-        config = msgspec.convert(values, Config, dec_hook=_secret)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        return replace(_config(values), folder=found.resolve().parent)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ConfigError) as error:
         raise ConfigError(f"{found}: {error}") from None
-    return msgspec.structs.replace(config, folder=found.resolve().parent)
+
+
+def _config(values: dict[str, Any]) -> Config:
+    if "folder" in values:
+        raise ConfigError("there is no key folder; say providers_folder")
+    config = _table("", {**values, "providers": {}}, Config)
+    named = _table("providers", values.get("providers", {}), dict[str, Any])
+    tables = {name: _table(f"providers.{name}", v, ProviderConfig) for name, v in named.items()}
+    return replace(config, providers=tables)
+
+
+def _table(name: str, values: object, kind: type[T]) -> T:
+    """What stands in the table of that name. Raises ``ConfigError`` naming the key."""
+    try:
+        return msgspec.convert(values, kind, dec_hook=_secret)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_in_words(str(error), name, kind)) from None
+
+
+def _in_words(error: str, table: str, kind: Any) -> str:
+    """A message of msgspec's as one about the file."""
+    what, _, path = error.removesuffix("`").partition(" - at `$")
+    where = f"{table}{path}".lstrip(".")
+    if unknown := _UNKNOWN.fullmatch(what.removesuffix("`")):
+        fields = msgspec.structs.fields(_WITHIN.get(path, kind))
+        known = ", ".join(sorted({field.encode_name for field in fields} - {"folder"}))
+        return f"{where or 'the file'} has no key {unknown[1]}; there are {known}"
+    if wrong := _WRONG.fullmatch(what):
+        got = f", not {_WORDS.get(wrong[3], wrong[3])}" if wrong[3] else ""
+        return f"{where} must be {_WORDS.get(wrong[1], wrong[1])}{wrong[2]}{got}"
+    return f"{where}: {what}"
 
 
 def _secret(kind: type, value: object) -> object:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
-    raise TypeError(f"expected text, got {type(value).__name__}")
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")

@@ -14,7 +14,7 @@ import math
 import re
 import time
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Generic, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ AGENT = "penstock-discovery"
 would have to look for engines itself to say which models it has."""
 
 WITHIN = 0.2
-"""Seconds for all of it."""
+"""Seconds for knocking at all ports, and as many again for asking what is behind the open ones."""
 _AGE = 30.0
 
 _MOST = 1024 * 1024
@@ -42,6 +42,9 @@ T = TypeVar("T")
 
 Ask: TypeAlias = Callable[[str], Awaitable[Any]]
 """``await ask("/path")``: the JSON value that a place answers, or ``None``."""
+
+Recognise: TypeAlias = Callable[[Ask], Awaitable[T]]
+"""``await recognise(ask)``: what a place is."""
 
 
 class Place(Struct, frozen=True):
@@ -92,24 +95,39 @@ def _loopback(host: str) -> str:
 
 async def look(
     places: Mapping[str, Place],
-    recognise: Callable[[str, Ask], Awaitable[T | None]],
+    load: Callable[[str], Recognise[T | None] | None],
     within: float = WITHIN,
 ) -> dict[str, T]:
-    """What is at the places, by their names, as far as ``recognise(name, ask)`` says in time. It is
-    called for open ports alone."""
+    """What is at the places, by their names, as far as ``load(name)`` recognises it in time. It is
+    called for open ports alone, and may take what time it needs: a first import takes longer than
+    any answer."""
+    there = await _timely(places, lambda name: _is_open(places[name]), within)
+    loaded = {name: load(name) for name, is_open in there.items() if is_open}
+    able = {name: recognise for name, recognise in loaded.items() if recognise}
+
+    async def ask(name: str) -> T | None:
+        try:
+            return await able[name](functools.partial(_ask, places[name]))
+        except Exception:  # a user's own class may trip over what another program says
+            return None
+
+    found = await _timely(able, ask, within)
+    return {name: what for name, what in found.items() if what is not None}
+
+
+async def _timely(
+    names: Iterable[str], ask: Callable[[str], Awaitable[T]], within: float
+) -> dict[str, T]:
+    """What all are, who are asked at once, by their names; whoever is late is left out."""
     found: dict[str, T] = {}
 
-    async def visit(name: str, place: Place) -> None:
-        if not await _is_open(place):
-            return
-        there = await recognise(name, functools.partial(_ask, place))
-        if there is not None:
-            found[name] = there
+    async def note(name: str) -> None:
+        found[name] = await ask(name)
 
     with suppress(TimeoutError):
-        async with asyncio.timeout(within), asyncio.TaskGroup() as visits:
-            for name, place in places.items():
-                visits.create_task(visit(name, place))
+        async with asyncio.timeout(within), asyncio.TaskGroup() as group:
+            for name in names:
+                group.create_task(note(name))
     return found
 
 

@@ -12,8 +12,13 @@ import msgspec
 
 from penstock import discovery, settings
 from penstock.discovery import Ask
+from penstock.errors import ConnectionFailed
 from penstock.http_provider import HTTPProvider
-from penstock.transport import Request
+from penstock.transport import Request, Response, is_loopback, origin
+
+LAST_ANSWER: Mapping[str, str] = {"Connection": "close"}
+"""Headers for llama.cpp, which closes a connection after a streamed answer without saying so
+before: what is asked right behind it would be lost. A new one costs nothing on this machine."""
 
 Entry: TypeAlias = Mapping[str, Any]
 """A model in an engine's list."""
@@ -34,9 +39,7 @@ class LocalEngine(HTTPProvider):
     key; it needs no key. What stands at a loopback address is asked directly, whatever the proxy.
     """
 
-    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
-    """llama.cpp closes a connection after a streamed answer without saying so before, and what is
-    asked right behind it would be lost; a new one costs nothing here."""
+    answers_unasked = False  # but where it is found running
     owner: ClassVar[str] = ""
     """What its list of models gives as ``owned_by``, which tells it apart."""
     host_env: ClassVar[str] = ""
@@ -70,11 +73,31 @@ class LocalEngine(HTTPProvider):
         own = [model for model in listed if model.get("owned_by") == self.owner]
         return names(filter(_may_chat, own)) if own else None
 
+    def lacks(self) -> str:
+        """What to do before it can be asked; empty where it can be."""
+        return (
+            "" if self.is_configured() else self._step(f"nothing answers at {origin(self.home())}")
+        )
+
+    def _step(self, why: str) -> str:
+        where = settings.variable(self.name, "base_url")
+        return f"{self.name} does not run: {why}; start it, or set {where} to where it is"
+
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
-        request = await super().request(method, url, body, accept, key)
-        if discovery.place(url) is None:
-            return request
-        return msgspec.structs.replace(request, proxy="")
+        return direct(await super().request(method, url, body, accept, key))
+
+    async def send(self, request: Request) -> Response:
+        try:
+            return await super().send(request)
+        except ConnectionFailed as error:
+            if not self._at_home:
+                raise
+            raise ConnectionFailed(self._step(error.message)) from None
+
+
+def direct(request: Request) -> Request:
+    """The request, past any proxy where it leads to this very machine."""
+    return msgspec.structs.replace(request, proxy="") if is_loopback(request.url) else request
 
 
 def entries(answer: Any, key: str) -> list[Entry]:

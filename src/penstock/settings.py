@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
+from penstock import variables
 from penstock.errors import ConfigError
 from penstock.transport import Timeouts, Transport, origin
 from penstock.types import Secret
@@ -86,7 +86,11 @@ def _text(name: str, value: Any) -> str:
     return value.rstrip("/") if name == "base_url" else Secret(value)
 
 
+def variable(provider: str, setting: str) -> str:
+    """``PENSTOCK_<PROVIDER>_<SETTING>``, for example ``PENSTOCK_AURA_BASE_URL``."""
+    return f"PENSTOCK_{provider}_{setting}".upper().replace("-", "_")
+
+
 def from_environment(provider: str, setting: str) -> str:
-    """``PENSTOCK_<PROVIDER>_<SETTING>``, for example ``PENSTOCK_AURA_BASE_URL``; or empty."""
-    name = f"PENSTOCK_{provider}_{setting}".upper().replace("-", "_")
-    return os.environ.get(name, "")
+    """What the variable of a provider's setting says; or empty."""
+    return variables.value(variable(provider, setting))

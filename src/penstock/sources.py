@@ -40,7 +40,7 @@ def own_files() -> dict[str, Path]:
 
 def files_in(folder: Path) -> dict[str, Path]:
     """A user's files, by the names of the providers in them."""
-    return {_name(file.stem): file for file in folder.glob("*.py") if file.stem[0] != "_"}
+    return {_name(file.stem): file for file in folder.glob("*.py") if file.stem[0] not in "._"}
 
 
 @functools.cache
@@ -80,8 +80,15 @@ def load_own(name: str) -> type[Provider]:
 
 
 def load_installed(name: str) -> type[Provider]:
-    """The class that an installed package brings."""
-    return _checked(installed()[name].load(), name)
+    """The class that an installed package brings. Raises ``ConfigError``."""
+    point = installed()[name]
+    try:
+        return _checked(point.load(), name)
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:
+        kind = type(error).__name__
+        raise ConfigError(f"{name} ({point.value}) cannot be loaded: {kind}: {error}") from error
 
 
 def load_file(path: Path, name: str) -> type[Provider]:

@@ -70,3 +70,14 @@ def test_a_wrong_argument_exits_with_2(wrong: str, capsys: pytest.CaptureFixture
         parse(wrong.split())
     assert ended.value.code == 2
     assert "usage: penstock" in capsys.readouterr().err
+
+
+def test_an_option_that_is_none_is_answered_with_those_of_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for wrong in ("chat --modle x", "chat hi --modle x", "pull --lsit"):
+        with pytest.raises(SystemExit) as ended:
+            parse(wrong.split())
+        assert ended.value.code == 2
+        command = wrong.partition(" ")[0]
+        assert capsys.readouterr().err.startswith(f"usage: penstock {command} [-h]")

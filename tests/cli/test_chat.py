@@ -77,8 +77,8 @@ def test_a_question_that_is_not_asked_is_a_callers_error() -> None:
 def test_eliza_says_that_it_is_she_who_answers() -> None:
     done = run("chat", "Men are all alike.", without=EXTRAS)
     assert done.stdout == b"IN WHAT WAY\n"
-    assert b"no model is configured: this is ELIZA (1966), running here" in done.stderr
-    assert b"--base-url" in done.stderr
+    told = b"ELIZA (1966) answers, no model is set up: see `penstock providers`\n"
+    assert done.stderr == told
 
 
 def test_a_named_model_needs_no_introduction() -> None:
@@ -229,8 +229,8 @@ def test_an_answer_that_is_not_whole_says_so() -> None:
 def test_how_it_ended_and_what_it_used_is_told_when_asked_for() -> None:
     done = run(*ECHO, "-v", "one two")
     assert done.stdout == b"one two\n"
-    expected = b"finish: stop; tokens: input 2, output 2, total 4 (estimated)\n"
-    assert done.stderr == expected
+    finish = b"finish: stop; model: builtin/echo; "
+    assert done.stderr == finish + b"tokens: input 2, output 2, total 4 (estimated)\n"
 
 
 @pytest.mark.parametrize("without", [(), ("uvloop",)])
@@ -266,6 +266,44 @@ def test_a_reader_who_leaves_hears_no_complaint(tmp_path: Path) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(10) == 0
+
+
+def test_an_answer_that_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None:
+    for args in (ECHO, (*ECHO, "--json"), ("providers",), ("models", "-l")):
+        with open("/dev/full", "wb") as full:  # noqa: PTH123 - no file
+            done = subprocess.run(
+                [*COMMAND, *args, *(["hi"] if args[0] == "chat" else [])],
+                stdin=subprocess.DEVNULL,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                cwd=tmp_path,
+                env=environment(tmp_path),
+            )
+        told = b"penstock: the answer cannot be written: no space left on device\n"
+        assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_no_python_is_told_at_a_terminal() -> None:
+    assert run("chat", "-m", "openai", "hi").stderr == (
+        b"penstock: openai needs a key: set OPENAI_API_KEY\n"
+    )
+    assert run("chat", "-m", "azure", "hi").stderr == (
+        b"penstock: azure needs an address: set AZURE_OPENAI_ENDPOINT, or PENSTOCK_AZURE_BASE_URL\n"
+    )
+    assert run("chat", "-m", "openai-compatible/x", "hi").stderr == (
+        b"penstock: openai-compatible needs an address that begins with http:// or https://: "
+        b"set PENSTOCK_OPENAI_COMPATIBLE_BASE_URL\n"
+    )
+
+
+def test_an_engine_that_does_not_run_is_told_so() -> None:
+    place = f"127.0.0.1:{refused_port()}"
+    done = run("chat", "-m", "ollama/qwen3", "hi", OLLAMA_HOST=place, PENSTOCK_DISCOVERY="0")
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"penstock: ollama does not run: ")
+    assert done.stderr.endswith(b"; start it, or set PENSTOCK_OLLAMA_BASE_URL to where it is\n")
+    said = run("chat", "-m", "ollama/qwen3", "hi", PENSTOCK_OLLAMA_BASE_URL=f"http://{place}")
+    assert b"no connection to" in said.stderr
 
 
 def test_plain_is_bare_text_on_a_terminal(tmp_path: Path) -> None:

@@ -63,6 +63,21 @@ def test_models_come_from_the_service_itself() -> None:
     assert listed[0]["context"] is listed[0]["prices"] is None
 
 
+def test_a_services_names_neither_steer_the_terminal_nor_forge_a_line(tmp_path: Path) -> None:
+    name = "m\x1b]0;owned\x07\x1b[2J\nopenai/gpt-5.4-mini\t"
+    body = json.dumps({"data": [{"id": name}]}).encode()
+    with Upstream(answering(body)) as upstream:
+        for options in ([], ["--long"]):
+            done = run(
+                "models",
+                "openai-compatible",
+                *options,
+                PENSTOCK_OPENAI_COMPATIBLE_BASE_URL=upstream.url,
+            )
+            assert "m␛]0;owned␇␛[2J␊openai/gpt-5.4-mini␉" in done.stdout.decode()
+            assert b"\x1b" not in done.stdout
+
+
 def test_a_provider_that_lists_nothing_is_told_after_those_that_do() -> None:
     with Upstream([head("503 Service Unavailable", content_length=0)]) as upstream:
         everything = run("models", PENSTOCK_OPENAI_COMPATIBLE_BASE_URL=upstream.url)
@@ -135,6 +150,27 @@ def test_a_service_that_fails_has_the_snapshots_models_and_is_told() -> None:
     assert done.stderr.startswith(b"penstock: ")
 
 
+def test_a_service_without_a_key_has_the_snapshots_models_and_a_line_says_so() -> None:
+    done = run("models", "openai")
+    assert done.returncode == 2
+    assert b"openai/gpt-5-mini\n" in done.stdout
+    assert done.stderr.decode() == (
+        "penstock: openai was not asked: it needs a key: set OPENAI_API_KEY; "
+        f"this is from the snapshot of {table.packaged_table().made}\n"
+    )
+
+
+def test_a_provider_without_models_is_said_to_have_none(tmp_path: Path) -> None:
+    done = run("models", "local", PENSTOCK_MODELS=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr == b"local has no models; `penstock pull` lists some to fetch\n"
+    with Upstream(answering(b'{"data": []}')) as upstream:
+        lab = run(
+            "models", "-l", "openai-compatible", PENSTOCK_OPENAI_COMPATIBLE_BASE_URL=upstream.url
+        )
+    assert (lab.stdout, lab.stderr) == (b"", b"openai-compatible has no models\n")
+
+
 def test_the_name_in_a_config_may_be_any(tmp_path: Path) -> None:
     config = tmp_path / "penstock.toml"
     config.write_text("[providers.work]\ntype = 'openai'\napi_key = 'k'\nmodels = ['gpt-5']\n")
@@ -147,6 +183,14 @@ def test_a_terminal_shows_the_table(tmp_path: Path) -> None:
         _, shown = terminal.end()
     assert shown.startswith("MODEL")
     assert "builtin/eliza" in shown
+
+
+def test_where_a_model_is_from_is_seen_on_a_narrow_terminal(tmp_path: Path) -> None:
+    with Terminal("models", "openai", folder=tmp_path) as terminal:
+        _, shown = terminal.end()
+    (model,) = (line for line in shown.splitlines() if line.startswith("openai/gpt-5-mini "))
+    assert "snapshot" in model
+    assert len(model) < 80
 
 
 # The newest data
@@ -206,8 +250,8 @@ def conversation(model: str) -> Conversation:
 def test_an_answers_cost_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     usage = Usage(input=1000, output=100, total=1100)
     report(Finish(usage=usage), conversation("openai/gpt-5-mini"), verbose=True)
-    told = "finish: stop; tokens: input 1000, output 100, total 1100 (reported); cost: $0.00045\n"
-    assert capsys.readouterr().err == told
+    spent = "tokens: input 1000, output 100, total 1100 (reported); cost: $0.00045\n"
+    assert capsys.readouterr().err == f"finish: stop; model: openai/gpt-5-mini; {spent}"
     cached = Usage(input=1000, output=0, cached_input=500)
     report(Finish(usage=cached), conversation("openai/gpt-4"), verbose=True)
     assert capsys.readouterr().err.endswith("(reported); cost: about $0.03\n")

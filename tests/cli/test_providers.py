@@ -44,12 +44,70 @@ def test_those_that_are_configured_come_first_and_say_how() -> None:
     assert lines[-1] == "groq/openai/gpt-oss-120b answers: GROQ_API_KEY is set."
 
 
-def test_a_line_of_the_list_is_no_wider_than_the_terminal(tmp_path: Path) -> None:
-    with Terminal("providers", folder=tmp_path) as terminal:
+def test_a_terminal_shows_who_is_ready_then_who_answers_then_the_names_of_others(
+    tmp_path: Path,
+) -> None:
+    with Terminal("providers", folder=tmp_path, GROQ_API_KEY="gsk") as terminal:
+        _, shown = terminal.end()
+    ready, answers, keys, engines, addresses, how = shown.replace("\r\n", "\n").split("\n\n")
+    assert [line.split("  ")[0] for line in ready.splitlines()] == ["NAME", "builtin", "groq"]
+    assert answers == "groq/openai/gpt-oss-120b answers: GROQ_API_KEY is set."
+    assert keys.startswith("Set a key to use:\n  ai21 ")
+    assert {"openai", "anthropic", "zai"} <= set(keys.split())
+    assert {"ollama", "lm-studio"} <= set(engines.split())
+    assert {"aura", "openai-compatible"} <= set(addresses.split())
+    assert how == "`penstock providers NAME` tells which key, and more.\n"
+    lines = shown.splitlines()
+    assert max(map(len, lines)) < 80
+    assert len(lines) < 50
+
+
+def test_all_are_lines_of_the_list_where_that_is_asked_for(tmp_path: Path) -> None:
+    with Terminal("providers", "--all", folder=tmp_path) as terminal:
         _, shown = terminal.end()
     table = shown.partition("\r\n\r\n")[0].split("\r\n")
     assert max(map(len, table)) < 80
-    assert any(line.endswith("…") for line in table)
+    assert any(line.startswith("groq ") and line.endswith("…") for line in table)
+
+
+def test_one_provider_is_told_of_in_full() -> None:
+    assert run("providers", "groq").stdout.decode().splitlines() == [
+        "groq: Groq Cloud.",
+        "  configured  no; set GROQ_API_KEY",
+        "  key         GROQ_API_KEY",
+        "  page        https://console.groq.com",
+        "  default     groq/openai/gpt-oss-120b",
+        "  models      `penstock models groq` lists them",
+    ]
+    assert b"set AZURE_OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT" in run("providers", "azure").stdout
+    ollama = run("providers", "ollama").stdout
+    assert b"ollama does not run" in ollama
+    assert b"start it, or set PENSTOCK_OLLAMA_BASE_URL" in ollama
+    assert list(listed("groq")) == ["default", "groq"]
+    wrong = run("providers", "gorq")
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
+    assert b"did you mean groq" in wrong.stderr
+
+
+def test_the_key_that_is_set_is_the_one_listed() -> None:
+    assert listed(GOOGLE_API_KEY="k")["gemini"]["key"] == "GOOGLE_API_KEY"
+    assert listed(GEMINI_API_KEY="k")["gemini"]["key"] == "GEMINI_API_KEY"
+
+
+def test_what_a_provider_is_about_is_whole_and_no_python() -> None:
+    said = {name: about["about"] for name, about in listed().items() if name != "default"}
+    assert said["azure"] == "Azure OpenAI: models are one's own deployments."
+    assert said["watsonx"] == "IBM's watsonx.ai."
+    assert said["openai-compatible"] == "A service of your own."
+    assert all(about.endswith(".") and "=" not in about for about in said.values())
+
+
+def test_a_config_s_own_address_is_the_one_listed(config: Path) -> None:
+    address = "http://me:secret@127.0.0.1:8080/v1"
+    config.write_text(
+        f"[providers.lab]\ntype = 'openai-compatible'\nbase_url = '{address}'\nmodels = ['m']\n"
+    )
+    assert listed("--config", str(config))["lab"]["url"] == "http://127.0.0.1:8080"
 
 
 def test_a_key_in_the_environment_makes_a_provider_configured_and_the_default() -> None:
@@ -94,6 +152,19 @@ def test_the_configs_own_key_variable_is_the_one_listed(config: Path) -> None:
     said = listed("--config", str(config))
     assert (said["lab"]["key"], said["lab"]["how"]) == ("LAB_KEY", "config")
     assert said["default"]["why"] == "the config's first provider that is ready"
+
+
+@pytest.mark.parametrize(
+    ("default", "lack"),
+    [("opnai/x", b"did you mean openai"), ("openai/x", b"set OPENAI_API_KEY")],
+)
+def test_a_default_that_cannot_answer_is_not_said_to(
+    config: Path, default: str, lack: bytes
+) -> None:
+    config.write_text(f"default = '{default}'\n")
+    told = run("providers", "--config", str(config)).stdout.splitlines()[-1]
+    assert told.startswith(f"{default} cannot answer: ".encode())
+    assert lack in told
 
 
 def test_an_address_or_a_key_for_one_of_the_environment_is_how_it_is_configured() -> None:

@@ -115,15 +115,35 @@ def test_what_was_pulled_is_what_a_bare_chat_asks(hub: FakeHub, tmp_path: Path) 
 def test_the_extra_is_named_where_it_is_missing(hub: FakeHub, tmp_path: Path) -> None:
     done = run_program(_NO_ENGINE, hub, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert b'pip install "penstock[local]"' in done.stderr
+    before, fetched, after = done.stderr.partition(b"pulling owner/repo: 0 %")
+    both = b'`pip install "penstock[local]"`, or `scripts/setup local` in a clone'
+    assert fetched
+    assert both in before
+    assert both in after
+
+
+def test_a_chat_says_that_only_the_extra_is_missing(hub: FakeHub, tmp_path: Path) -> None:
+    assert pull(hub).returncode == 0
+    both = b'`pip install "penstock[local]"`, or `scripts/setup local` in a clone'
+    chat = run_program(_NO_ENGINE, hub, tmp_path, command=("chat", "hi"))
+    assert chat.stderr.startswith(b"ELIZA (1966) answers: owner/repo was pulled; ")
+    assert chat.stderr.endswith(both + b"\n")
+    assert chat.stderr.count(b"\n") == 1
+    told = run_program(_NO_ENGINE, hub, tmp_path, command=("providers",)).stdout
+    assert b"owner/repo was pulled; " in told
+    assert both in told
 
 
 def run_program(
-    program: str, hub: FakeHub, folder: Path, *args: str
+    program: str,
+    hub: FakeHub,
+    folder: Path,
+    *args: str,
+    command: tuple[str, ...] = ("pull", "owner/repo"),
 ) -> subprocess.CompletedProcess[bytes]:
-    """Pull in a process that begins with ``program``."""
+    """Pull, or another command, in a process that begins with ``program``."""
     return subprocess.run(
-        [sys.executable, "-c", program, *args, "pull", "owner/repo"],
+        [sys.executable, "-c", program, *args, *command],
         capture_output=True,
         timeout=WITHIN,
         cwd=folder,
@@ -188,11 +208,44 @@ def test_the_token_of_the_environment_is_sent_and_never_shown(hub: FakeHub) -> N
 
 def test_without_a_name_the_choice_is_shown_and_nothing_is_fetched(hub: FakeHub) -> None:
     done = run("pull", **variables(hub))
-    assert done.returncode == 2
+    assert done.returncode == 0
     lines = done.stdout.decode().splitlines()
     assert [line.split()[0] for line in lines[1:]] == [known.name for known in SUGGESTED]
-    assert b"penstock pull qwen3-0.6b" in done.stderr
+    assert done.stderr == b"\nTo fetch one: penstock pull qwen3-0.6b\n"
     assert hub.asked == []
+
+
+def test_a_narrow_terminal_shows_all_that_can_be_typed(hub: FakeHub, tmp_path: Path) -> None:
+    with Terminal("pull", folder=tmp_path, **variables(hub)) as terminal:
+        code, shown = terminal.end()
+    assert code == 0
+    lines = shown.split("\r\n")
+    assert max(map(len, lines)) < 80
+    assert {f"    {known.repo}" for known in SUGGESTED} <= set(lines)
+    assert pull(hub).returncode == 0
+    deep = str(next(hub.models.rglob("*.gguf")))
+    with Terminal("pull", "--list", folder=tmp_path, **variables(hub)) as terminal:
+        _, shown = terminal.end()
+    assert deep in shown
+
+
+def test_a_pull_that_was_broken_off_is_listed(hub: FakeHub) -> None:
+    hub.faults = [stand_still(456_000)]
+    with Started("pull", "owner/repo", **variables(hub)) as pulling:
+        wait_until_held(hub, 456_000)
+        kill(pulling)
+    (row,) = run("pull", "--list", **variables(hub)).stdout.decode().splitlines()[1:]
+    assert row.split()[1:5] == ["456", "kB", "not", "whole"]
+    assert row.split()[0].startswith("owner/repo")
+    assert row.endswith(".part")
+
+
+def test_what_is_not_there_to_remove_is_answered_with_what_is(hub: FakeHub) -> None:
+    assert pull(hub).returncode == 0
+    done = run("pull", "--remove", "nope", **variables(hub))
+    assert done.returncode == 2
+    assert b"there is owner/repo" in done.stderr
+    assert b"qwen3" not in done.stderr
 
 
 def test_a_wrong_name_exits_with_2(hub: FakeHub) -> None:
@@ -213,7 +266,7 @@ def test_what_was_pulled_is_listed_and_removed(hub: FakeHub) -> None:
     assert os.listdir(hub.models) == []  # noqa: PTH208
     again = pull(hub, "--remove")
     assert again.returncode == 2
-    assert b"was not pulled" in again.stderr
+    assert b"is not here" in again.stderr
     assert run("pull", "--remove", **variables(hub)).returncode == 2
 
 
@@ -242,6 +295,17 @@ def test_on_a_terminal_one_line_is_drawn_again(hub: FakeHub, tmp_path: Path) -> 
     assert "\rchecking owner/repo  " in f"\r{lines[0].lstrip()}"
     assert "█" * 20 + "  100 % of 1 MB" in lines[0]
     assert all(len(re.sub(r"\x1b\[K", "", text)) < 80 for text in lines[0].split("\r"))
+
+
+def test_a_long_name_leaves_room_for_the_share_and_a_ctrl_c(hub: FakeHub, tmp_path: Path) -> None:
+    name = f"{'long-' * 30}Q8_0.gguf"
+    hub.files = {name: content(SIZE)}
+    with Terminal("pull", f"owner/repo/{name}", folder=tmp_path, **variables(hub)) as terminal:
+        code, shown = terminal.end()
+    assert code == 0
+    drawn = [line.removesuffix("\x1b[K") for line in shown.split("\r\n")[0].split("\r") if line]
+    assert all("Q8_0.gguf  █" in line for line in drawn[-1:])
+    assert all(" % of 1 MB" in line and len(line) < 78 for line in drawn)
 
 
 def test_the_pace_is_that_of_the_last_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:

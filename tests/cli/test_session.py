@@ -34,7 +34,8 @@ def test_eliza_introduces_herself_and_answers(tmp_path: Path, without: tuple[str
     with Terminal("chat", folder=tmp_path, without=without) as terminal:
         shown = terminal.prompt()
         assert "builtin/eliza answers:\r\nno model is configured: this is ELIZA (1966)" in shown
-        assert "--base-url" in shown
+        for way in ("penstock pull qwen3-0.6b", "Ollama or LM Studio", "OPENAI_API_KEY"):
+            assert way in shown
         assert "IN WHAT WAY" in terminal.ask("Men are all alike.")
         terminal.type("/exit\r")
         assert terminal.end()[0] == 0
@@ -194,11 +195,22 @@ def test_commands_are_obeyed_and_unknown_ones_are_told(tmp_path: Path) -> None:
             ("/model builtin/echo", "builtin/echo answers."),
             ("/model nobody/here", "penstock: no model 'nobody/here'"),
             ("/model", "builtin/echo answers."),
+            ("/model builtin", "builtin/eliza answers."),
+            ("/model openai/gpt-5", "penstock: openai is not set up: set OPENAI_API_KEY"),
+            ("/model builtin/echo", "builtin/echo answers."),
             ("still echo", "still echo\r"),
             ("/system x", "the system message is set"),
             ("/system", "there is no system message"),
         ]:
             assert shown in terminal.ask(said)
+
+
+def test_who_answers_unasked_is_said_in_a_line(tmp_path: Path) -> None:
+    with Terminal("chat", folder=tmp_path, without=EXTRAS) as terminal:
+        terminal.prompt()
+        assert terminal.ask("/model") == (
+            "/model\r\nELIZA (1966) answers, no model is set up: see `penstock providers`\r"
+        )
 
 
 @with_and_without_extras

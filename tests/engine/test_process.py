@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import aiohttp
 import pytest
 
 from engine import children
-from penstock.engine import Engine, Model
+from penstock.engine import Engine, Model, is_installed
 from penstock.engine import process as engine_process
 from penstock.errors import (
     ConfigError,
@@ -165,7 +166,7 @@ def test_without_xllamacpp_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(MissingExtra, match=r"penstock\[local\].*scripts/setup local"):
         Engine(Model(tiny_model))
-    assert not engine_process.is_installed()
+    assert not is_installed()
 
 
 @pytest.mark.parametrize(
@@ -176,11 +177,15 @@ def test_an_answer_without_a_port_is_none(said: bytes) -> None:
 
 
 def test_what_cannot_be_imported_is_a_matter_of_the_installation(
-    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        engine_process, "_answer", lambda _: engine_process._Answer(unusable="no \x1b[2Jlib")
-    )
+    venv.create(tmp_path / "bare", symlinks=True)  # a Python that finds no other xllamacpp
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bare/bin/python"))
+    broken = tmp_path / "xllamacpp"
+    broken.mkdir()
+    (broken / "__init__.py").write_text(r"raise ImportError('no \x1b[2Jlib')")
+    monkeypatch.delitem(sys.modules, "xllamacpp")
+    monkeypatch.syspath_prepend(tmp_path)
     engine = Engine(Model(tiny_model))
     with pytest.raises(ConfigError, match="cannot be used: no \ufffd"):
         engine.load()

@@ -5,10 +5,10 @@ chat.py        one question, one answer; conversation.py asks, answer.py carries
 session.py     the interactive session; commands.py, line.py and history.py are its parts
 rendering.py   what events look like: text or JSON lines; markdown.py with rich; output.py chooses
 serve.py       the gateway; hello.py asks it one question
-providers.py   providers; models.py models, their limits and prices
-pull.py        a model from a hub; bar.py shows how far it is
-running.py     the event loop; terminal.py what may be written to a terminal; default.py says
-               which model answers when none is named, and why
+providers.py   providers; about.py what one is; models.py models, their limits and prices
+pull.py        a model from a hub; bar.py shows how far it is, table.py and sizes.py what there is
+running.py     the event loop; terminal.py what may be written to a terminal; wording.py how errors
+               are told there; default.py which model answers when none is named, and why
 
 Nothing that takes time to import is imported before the arguments are parsed.
 """
@@ -24,7 +24,8 @@ from penstock.cli import arguments, terminal
 from penstock.errors import CallerError, PenstockError
 
 OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all is well; the service failed; the question or a setting is wrong; Ctrl-C."""
+"""Exit codes: all is well; the service or the writing failed; the question or a setting is wrong;
+Ctrl-C."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,13 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _run(args)
     except PenstockError as error:
-        terminal.complain(error.message)
+        from penstock.cli.wording import told
+
+        terminal.complain(told(error))
         return WRONG if isinstance(error, CallerError) else FAILED
     except KeyboardInterrupt:
         terminal.complain("stopped")
         return INTERRUPTED
     except BrokenPipeError:
         _discard_output()
+    except OSError as error:
+        _discard_output()
+        terminal.complain(_refused(error))
+        return FAILED
     return OK
 
 
@@ -69,6 +76,13 @@ def _run(args: Namespace) -> None:
     sys.stdout.flush()
 
 
+def _refused(error: OSError) -> str:
+    """What the system did not let us do; without a file's name it is the writing."""
+    why = (error.strerror or "it failed").lower()
+    return f"{error.filename}: {why}" if error.filename else f"the answer cannot be written: {why}"
+
+
 def _discard_output() -> None:
-    """The reader has left (``| head -1``): what is still buffered must not be complained about."""
+    """The reader has left (``| head -1``), or the disk is full: what is still buffered must not be
+    complained about again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

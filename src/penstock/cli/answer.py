@@ -37,8 +37,8 @@ def report(finish: Finish | None, conversation: Conversation, verbose: bool) -> 
         note(f"penstock: {_NOT_WHOLE[finish.reason]}")
     if verbose:
         raw = f" ({finish.raw_reason})" if finish.raw_reason not in (None, finish.reason) else ""
-        cost = _cost(conversation.price(finish.usage))
-        note(f"finish: {finish.reason}{raw}; tokens: {_tokens(finish.usage)}{cost}")
+        spent = f"{_tokens(finish.usage)}{_cost(conversation.price(finish.usage))}"
+        note(f"finish: {finish.reason}{raw}; model: {conversation.asked()}; tokens: {spent}")
 
 
 def _tokens(usage: Usage | None) -> str:

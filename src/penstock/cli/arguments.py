@@ -12,14 +12,17 @@ from typing import Any, NoReturn
 from penstock import __version__
 
 _EXIT_CODES = """\
-exit codes: 0 all is well, 1 the service failed, 2 the question or a setting is wrong,
-130 interrupted. Every option is explained by `penstock COMMAND --help`."""
+exit codes: 0 all is well, 1 the service failed or the answer could not be written,
+2 the question or a setting is wrong, 130 interrupted.
+Every option is explained by `penstock COMMAND --help`."""
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments of one command. Exits with 2 on a wrong one, with 0 after help."""
     parser = _parser()
-    args = parser.parse_args(argv)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        getattr(args, "refuse", parser.error)(f"unrecognized arguments: {' '.join(unknown)}")
     if args.command is None:
         parser.print_help()
         sys.exit(0)
@@ -39,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_listings(commands)
     _add_pull(commands)
+    for command in commands.choices.values():
+        command.set_defaults(refuse=command.error)  # with its own usage, not that of the program
     return parser
 
 
@@ -88,7 +93,8 @@ def _add_serve(commands: Any) -> None:
     serve = commands.add_parser(
         "serve",
         help=help,
-        description="Answer OpenAI chat requests on this machine with every configured model.",
+        description="Answer clients of OpenAI, Anthropic, Gemini and Ollama on this machine with "
+        "every configured model.",
     )
     add = serve.add_argument
     add("--host", metavar="ADDRESS", help="loopback only; the config's, else 127.0.0.1")
@@ -100,8 +106,14 @@ def _add_serve(commands: Any) -> None:
 
 def _add_listings(commands: Any) -> None:
     providers = commands.add_parser(
-        "providers", help="list providers, and say which model answers by default"
+        "providers",
+        help="list providers, and say which model answers by default",
+        description="List the providers that are configured, which model answers by default, and "
+        "who else there is. With NAME: what there is to know about that one.",
     )
+    add = providers.add_argument
+    add("name", nargs="?", default="", metavar="NAME", help="tell about this one")
+    add("-a", "--all", action="store_true", help="a line for each, as in a pipe")
     models = commands.add_parser(
         "models",
         help="list models with their limits and prices",

@@ -10,8 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from penstock.cli.sizes import size_of
 from penstock.cli.terminal import note, visible
-from penstock.hub.disk import megabytes
 from penstock.hub.progress import Checking, Loading, Step, Waiting
 
 _EVERY = 0.1
@@ -67,8 +67,9 @@ class Bar:
     def _draw(self, doing: str, done: int, size: int, pace: str) -> None:
         full = done * _WIDTH // size
         bar = "█" * full + "░" * (_WIDTH - full)
-        line = f"{doing} {visible(self._name)}  {bar}  {_share(done, size)}{pace}"
-        room = shutil.get_terminal_size().columns - 1
+        state = f"  {bar}  {_share(done, size)}{pace}"
+        room = shutil.get_terminal_size().columns - 1 - len("^C")  # which the terminal adds
+        line = f"{doing} {_short(visible(self._name), room - len(doing) - 1 - len(state))}{state}"
         print(f"\r{line[:room]}\x1b[K", end="", file=sys.stderr, flush=True)
 
     def _note_speed(self, done: int) -> None:
@@ -88,8 +89,13 @@ class Bar:
         return f", {speed / 1e6:.1f} MB/s, {_clock_time(missing / speed)} left"
 
 
+def _short(name: str, room: int) -> str:
+    """The end of a name that is too long, where one differs from another."""
+    return name if len(name) <= room else f"…{name[len(name) - max(room - 1, 0) :]}"
+
+
 def _share(done: int, size: int) -> str:
-    return f"{done * 100 // size} % of {megabytes(size)}"
+    return f"{done * 100 // size} % of {size_of(size)}"
 
 
 def _clock_time(seconds: float) -> str:

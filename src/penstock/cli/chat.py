@@ -25,7 +25,7 @@ def run(args: Namespace) -> None:
         if not conversation.model:
             runner.run(conversation.catalog.discover())
             if conversation.catalog.default() == BUILTIN:
-                terminal.note(conversation.introduce())
+                terminal.note(conversation.introduce(briefly=True))
         finish = runner.run(carry(conversation, question, renderer))
     report(finish, conversation, args.verbose)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from penstock.cli.conversation import Conversation
+from penstock.cli.wording import told
 from penstock.errors import PenstockError
 
 HELP = """\
@@ -36,8 +37,8 @@ def _choose_model(conversation: Conversation, name: str, runner: asyncio.Runner)
         try:
             runner.run(conversation.choose(name))
         except PenstockError as error:
-            return f"penstock: {error.message}"
-    return conversation.introduce()
+            return f"penstock: {told(error)}"
+    return conversation.introduce(briefly=True)
 
 
 def _set_system(conversation: Conversation, text: str, runner: asyncio.Runner) -> str:

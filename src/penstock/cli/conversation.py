@@ -13,6 +13,7 @@ from penstock.client import AsyncClient
 from penstock.errors import ConfigError
 from penstock.events import Event
 from penstock.http_provider import HTTPProvider
+from penstock.provider import Provider
 from penstock.streams import AsyncStream
 from penstock.types import Usage
 
@@ -47,7 +48,7 @@ class Conversation:
     def price(self, usage: Usage | None) -> prices.Cost | None:
         """What ``usage`` costs at the service's own prices; ``None`` where nobody knows, or where
         another answers at its place."""
-        name, _, model = (self.model or self.catalog.default()).partition("/")
+        name, _, model = self.asked().partition("/")
         if self._base_url or name not in self.catalog.names():
             return None
         provider = self.catalog.get(name)
@@ -55,6 +56,10 @@ class Conversation:
             return None
         kind = type(provider).name  # the name in a config may be any
         return prices.cost(usage, f"{kind}/{model or provider.default_model}")
+
+    def asked(self) -> str:
+        """The model that is asked, by its name here."""
+        return (self.model or self.catalog.default()).removesuffix("/")
 
     def ask(self, text: str) -> AsyncStream[Event]:
         """The answer to ``text`` after all that was said before."""
@@ -68,17 +73,26 @@ class Conversation:
             self.turns += [_said("user", question), _said("assistant", answer)]
 
     async def choose(self, model: str) -> None:
-        """Ask another model from now on. Raises ``PenstockError`` where there is none such."""
+        """Ask another model from now on. Raises ``PenstockError`` where there is none such, or
+        where it has no key."""
         chosen = _model(self.catalog, model, self._base_url)
-        await self.catalog.resolve(chosen)
-        self.model = chosen
+        provider, name = await self.catalog.resolve(chosen)
+        if not self._base_url:
+            self._need_key(provider)
+        self.model = f"{provider.name}/{name}"
 
-    def introduce(self) -> str:
+    def _need_key(self, provider: Provider) -> None:
+        lack = self.catalog.lacks(f"{provider.name}/any")
+        if lack and getattr(provider, "api_key_env", ""):  # an engine may run, though not found
+            raise ConfigError(lack)
+
+    def introduce(self, *, briefly: bool = False) -> str:
         """Who answers, and why, where nobody named a model."""
         if not self.model:
-            return default.explain(self.catalog)
+            explain = default.explain_briefly if briefly else default.explain
+            return explain(self.catalog)
         where = f" at {self._base_url}" if self._base_url else ""
-        return f"{self.model.removesuffix('/')} answers{where}."
+        return f"{self.asked()} answers{where}."
 
 
 def _said(role: str, content: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from penstock.cli.terminal import complain, visible
+from penstock.cli.wording import told
 from penstock.errors import PenstockError
 from penstock.providers.openai_compatible import OpenAICompatible
 from penstock.transport import Request, Response
@@ -28,5 +29,5 @@ async def hello(url: str, model: str) -> None:
         async for text in service.create_async_generator(model, QUESTION):
             print(visible(text), end="", flush=True)
     except PenstockError as error:
-        complain(error.message)
+        complain(told(error))
     print(flush=True)

@@ -12,24 +12,24 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from penstock import config, prices
+from penstock import config, lists, prices
 from penstock.catalog import Catalog
 from penstock.cli import running
 from penstock.cli.table import print_table
-from penstock.cli.terminal import complain, note
-from penstock.errors import PenstockError, ServiceError, Timeout
-from penstock.http_provider import HTTPProvider
+from penstock.cli.terminal import command, complain, in_one_line, note
+from penstock.cli.wording import told
+from penstock.errors import CallerError, PenstockError, ServiceError
 from penstock.prices.table import own_file, table
 from penstock.provider import Provider
 from penstock.types import ModelInfo, Rates
 
-_WAIT = 10.0
-_TITLES = ["MODEL", "CONTEXT", "OUTPUT", "$ IN", "$ CACHED", "$ OUT", "CAN", "FROM"]
+_TITLES = ["MODEL", "CONTEXT", "OUTPUT", "$ IN", "$ CACHED", "$ OUT", "FROM", "CAN"]
 
 
-class _Offer(Struct):
-    """A provider's models, and why it could not be asked, where it could not."""
+class _Listing(Struct):
+    """A provider's models, and why it did not say them itself, where it did not."""
 
+    provider: str
     models: list[ModelInfo]
     error: PenstockError | None = None
 
@@ -40,13 +40,35 @@ def run(args: Namespace) -> None:
     with running.runner() as runner:
         if args.refresh:
             runner.run(_refresh(catalog.config.proxy))
-        offers = runner.run(_offers(catalog, args.provider))
-    _print([model for offer in offers for model in offer.models], args)
-    failed = [offer.error for offer in offers if offer.error]
-    if failed and args.provider:
+        listings = runner.run(_listed(catalog, args.provider))
+    _print([model for listing in listings for model in listing.models], args)
+    sys.stdout.flush()  # what is said of them stands below them
+    _judge(listings, args.provider)
+
+
+def _judge(listings: list[_Listing], only: str | None) -> None:
+    """Say whose list is not the service's own, or is empty. Raises ``PenstockError``."""
+    failed = [_failure(one, one.error) for one in listings if one.error]
+    if only and failed:
         raise failed[0]
+    for failure in failed:
+        complain(failure.message)
     if failed:
-        raise ServiceError(f"{len(failed)} of {len(offers)} providers did not list their models")
+        raise ServiceError(f"{len(failed)} of {len(listings)} providers did not list their models")
+    if only and not listings[0].models:
+        more = f"; `{command()} pull` lists some to fetch" if only == "local" else ""
+        note(f"{only} has no models{more}")
+
+
+def _failure(listing: _Listing, error: PenstockError) -> PenstockError:
+    """The error in words that say what stands in the list instead."""
+    name, why = listing.provider, told(error)
+    if isinstance(error, CallerError) and error.status is None:  # the service has not said it
+        why = f"{name} was not asked: {why.replace(f'{name} needs', 'it needs', 1)}"
+    elif name not in why:
+        why = f"{name}: {why}"
+    instead = f"; this is from the snapshot of {table().made}" if listing.models else ""
+    return type(error)(f"{why}{instead}")
 
 
 async def _refresh(proxy: str) -> None:
@@ -58,49 +80,29 @@ async def _refresh(proxy: str) -> None:
     note(f"{count} models of {len(made.providers)} providers are in {own_file()}")
 
 
-async def _offers(catalog: Catalog, name: str | None) -> list[_Offer]:
+async def _listed(catalog: Catalog, name: str | None) -> list[_Listing]:
     if name:
-        return [await _offer(catalog.get(name))]
+        return [await _shown(catalog.get(name))]
     await catalog.discover()
-    offers = await asyncio.gather(*map(_offer, asked := catalog.configured()))
-    for provider, offer in zip(asked, offers, strict=True):
-        if offer.error:
-            complain(f"{provider.name}: {offer.error.message}")
-    return offers
+    return await asyncio.gather(*map(_shown, catalog.configured()))
 
 
-async def _offer(provider: Provider) -> _Offer:
-    """What a provider offers; what is known of it where it has no list, or does not give it."""
-    kind, error = type(provider).name, None  # the name in a config may be any
-    try:
-        models = prices.described(kind, await _asked(provider), _source(provider))
-    except PenstockError as failure:
-        models, error = (), failure
-    models = models or prices.listed(kind)
-    return _Offer([replace(m, id=f"{provider.name}/{m.id}") for m in models], error)
-
-
-async def _asked(provider: Provider) -> tuple[ModelInfo, ...]:
-    try:
-        async with asyncio.timeout(_WAIT):
-            return await provider.list_models()
-    except TimeoutError:
-        raise Timeout(f"no list within {_WAIT:g} s", provider=provider.name) from None
-
-
-def _source(provider: Provider) -> str:
-    """Models that are declared are not from the service."""
-    return "live" if isinstance(provider, HTTPProvider) and not provider.models else ""
+async def _shown(provider: Provider) -> _Listing:
+    """What the provider offers; the snapshot's models where it does not say."""
+    offer = await lists.offer(provider)
+    models = prices.listed(type(provider).name) if offer.error else offer.models
+    named = [replace(model, id=f"{provider.name}/{model.id}") for model in models]
+    return _Listing(provider.name, named, offer.error)
 
 
 def _print(models: list[ModelInfo], args: Namespace) -> None:
     if args.json:
         _print_json(models)
-    elif args.long or sys.stdout.isatty():
+    elif models and (args.long or sys.stdout.isatty()):
         print_table(_TITLES, [_row(model) for model in models])
         print(f"\nPrices: US dollars for a million tokens, as of {table().made}.")
     else:
-        print("".join(f"{model.id}\n" for model in models), end="")
+        print("".join(f"{in_one_line(model.id)}\n" for model in models), end="")
 
 
 def _print_json(models: list[ModelInfo]) -> None:
@@ -120,8 +122,8 @@ def _row(model: ModelInfo) -> list[str]:
         _dollars(price.input) + ("+" if price.above else ""),
         _dollars(price.cached_input),
         _dollars(price.output),
-        " ".join(model.capabilities) or "-",
         model.source or "-",
+        " ".join(model.capabilities) or "-",
     ]
 
 

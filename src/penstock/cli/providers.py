@@ -1,79 +1,99 @@
-"""``penstock providers``: who is configured and how, who else there is, and who answers."""
+"""``penstock providers``: who is configured and how, who answers, and who else there is.
+
+about.py says what there is to know about one provider.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import json
+import sys
 from argparse import Namespace
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from penstock import config
 from penstock.catalog import Catalog
-from penstock.cli import default
-from penstock.cli.table import print_table
-from penstock.cli.terminal import complain
+from penstock.cli import about, default, running
+from penstock.cli.about import ProviderLine
+from penstock.cli.table import print_columns, print_table
+from penstock.cli.terminal import command, complain
+from penstock.cli.wording import told
 from penstock.declarations import Declared
 from penstock.errors import ConfigError
-
-
-class ProviderLine(Struct):
-    """What there is to know about one provider; ``how`` it is configured, where it is."""
-
-    name: str
-    configured: bool
-    how: str
-    key: str
-    url: str
-    about: str
 
 
 def run(args: Namespace) -> None:
     """List the providers. Raises ``ConfigError`` where the config is wrong."""
     catalog = Catalog(config.load(args.config))
-    asyncio.run(catalog.discover())
-    lines = sorted(_lines(catalog), key=lambda line: (not line.configured, line.name))
+    with running.runner() as runner:
+        runner.run(catalog.discover())
+    lines = [about.line(catalog, args.name)] if args.name else _lines(catalog)
     if args.json:
         model, why = catalog.explain_default()
         _print_json({"default": {"model": model, "why": why}, "providers": lines})
-        return
-    rows = [[i.name, i.how or "no", i.key.partition("|")[0] or "-", i.url, i.about] for i in lines]
-    print_table(["NAME", "CONFIGURED", "KEY", "URL", "ABOUT"], rows)
-    print(f"\n{default.explain(catalog)}")
+    elif args.name:
+        about.print_details(catalog, lines[0])
+    elif args.all or not sys.stdout.isatty():
+        _print_all(lines)
+        print(f"\n{default.explain(catalog)}")
+    else:
+        _print_overview(lines, catalog)
 
 
 def _lines(catalog: Catalog) -> list[ProviderLine]:
-    """Whoever lacks a key for certain, as most do, is told of by the text of its file."""
+    """Whoever lacks a key for certain, as most do, is told of by the text of its file. Those that
+    are configured come first."""
     declared, candidates = catalog.declared(), set(catalog.candidates())
     lines = [
         _line(catalog, name) if name in candidates else _unready(name, declared[name])
         for name in catalog.names()
     ]
-    return [line for line in lines if line]
+    return sorted(filter(None, lines), key=lambda line: (not line.configured, line.name))
 
 
 def _unready(name: str, said: Declared) -> ProviderLine:
-    return ProviderLine(name, False, "", said["api_key_env"], said["url"], _plain(said.about))
+    return ProviderLine(
+        name, False, "", said["api_key_env"], said["url"], about.first_sentence(said.about)
+    )
 
 
 def _line(catalog: Catalog, name: str) -> ProviderLine | None:
     """A provider that cannot be loaded is told on stderr; the others are listed all the same."""
     try:
-        provider, how = catalog.get(name), catalog.how(name)
+        return about.line(catalog, name)
     except ConfigError as error:
-        complain(error.message)
+        complain(told(error))
         return None
-    about = inspect.cleandoc(type(provider).__doc__ or "").partition("\n")[0]
-    said = catalog.config.providers.get(name)
-    key = (said.api_key_env if said else "") or getattr(provider, "api_key_env", "")
-    return ProviderLine(name, bool(how), how, key, provider.url, _plain(about))
 
 
-def _plain(about: str) -> str:
-    return about.replace("``", "`")
+def _print_all(lines: list[ProviderLine]) -> None:
+    rows = [[i.name, i.how or "no", i.key.partition("|")[0] or "-", i.url, i.about] for i in lines]
+    print_table(["NAME", "CONFIGURED", "KEY", "URL", "ABOUT"], rows)
+
+
+def _print_overview(lines: list[ProviderLine], catalog: Catalog) -> None:
+    """What a person asks first: what is there, who answers, what else there could be."""
+    print_table(["NAME", "HOW", "ABOUT"], [[i.name, i.how, i.about] for i in lines if i.configured])
+    print(f"\n{default.explain(catalog)}")
+    for way in _WAYS:
+        if names := [line.name for line in lines if _way(catalog, line) == way]:
+            print(f"\n{way}:")
+            print_columns(names)
+    print(f"\n`{command()} providers NAME` tells which key, and more.")
+
+
+_WAYS = ("Set a key to use", "Start on this machine to use", "Set an address to use")
+
+
+def _way(catalog: Catalog, line: ProviderLine) -> str:
+    """How to make a provider ready; empty where it is, or where another line says how."""
+    by_key, by_start, by_address = _WAYS
+    if line.configured or line.name == "local":
+        return ""
+    if line.key:
+        return by_key
+    return by_start if about.is_engine(catalog, line.name) else by_address
 
 
 def _print_json(value: Any) -> None:

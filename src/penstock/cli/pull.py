@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from argparse import Namespace
-from importlib.util import find_spec
+from datetime import datetime
 
 from penstock import config
 from penstock.catalog import Catalog
-from penstock.cli import running
+from penstock.cli import default, running
 from penstock.cli.bar import Bar
+from penstock.cli.sizes import size_of
 from penstock.cli.table import print_table
 from penstock.cli.terminal import command, note
 from penstock.errors import InvalidRequest
 from penstock.hub import names, store
-from penstock.hub.disk import megabytes
 from penstock.hub.pull import pull
 from penstock.hub.remote import HUGGING_FACE, Hub
 from penstock.hub.store import Pulled
@@ -25,18 +26,19 @@ def run(args: Namespace) -> None:
     """Do what the arguments say. Raises ``PenstockError``."""
     if args.list:
         _list_pulled()
-    elif not args.name:
-        _suggest(args.remove)
     elif args.remove:
-        for path in store.remove(args.name):
-            note(f"deleted {path}")
+        _remove(args.name)
+    elif not args.name:
+        _suggest()
     else:
         _pull(args)
 
 
 def _pull(args: Namespace) -> None:
-    said = config.load(args.config)
-    bar = Bar(names.parse(args.name).name)
+    said, name = config.load(args.config), names.parse(args.name).name
+    needed, bar = default.engine_needed(), Bar(name)
+    if needed:  # a person may want it first: what is fetched now takes minutes
+        note(f"To run {name}, penstock needs an extra: {needed}")
     pulled = _fetch(args.name, _hub(args, said), bar)
     print(pulled.path, flush=True)
     _explain(pulled, Catalog(said), is_new=bar.has_loaded)
@@ -65,9 +67,9 @@ def _fetch(name: str, hub: Hub, bar: Bar) -> Pulled:
 def _explain(pulled: Pulled, catalog: Catalog, *, is_new: bool) -> None:
     """What there is now, and what to do with it."""
     state = "is here" if is_new else "was here already"
-    note(f"{pulled.name} {state}, {megabytes(pulled.size)}, its SHA-256 is right.")
-    if find_spec("xllamacpp") is None:
-        note('To run it in penstock itself, first: pip install "penstock[local]"')
+    note(f"{pulled.name} {state}, {size_of(pulled.size)}, its SHA-256 is right.")
+    if needed := default.engine_needed():
+        note(f"To run it, first: {needed}")
     note(f"Chat with it: {command()} chat{_choice(pulled, catalog)}")
 
 
@@ -80,23 +82,35 @@ def _choice(pulled: Pulled, catalog: Catalog) -> str:
 
 
 def _list_pulled() -> None:
+    """What is here, and below it what pulls that were broken off left."""
     rows = [
-        [p.name, megabytes(p.size), f"{p.when:%Y-%m-%d}", str(p.path)] for p in store.installed()
+        *([p.name, size_of(p.size), _day(p.when), str(p.path)] for p in store.installed()),
+        *([p.name, size_of(p.size), "not whole", str(p.path)] for p in store.unfinished()),
     ]
     if not rows:
         note(f"nothing was pulled; `{command()} pull` lists models to begin with")
         return
-    print_table(["NAME", "SIZE", "PULLED", "FILE"], rows)
+    print_table(["NAME", "SIZE", "PULLED", "FILE"], rows, whole=True)
 
 
-def _suggest(is_removal: bool) -> None:
-    """A newcomer sees the choice, sizes and licences before anything large moves."""
-    if is_removal:
+def _day(when: datetime) -> str:
+    return f"{when:%Y-%m-%d}"
+
+
+def _remove(name: str) -> None:
+    if not name:
         raise InvalidRequest(f"name what to remove; `{command()} pull --list` lists it")
+    for path in store.remove(name):
+        note(f"deleted {path}")
+
+
+def _suggest() -> None:
+    """A newcomer sees the choice, sizes and licences before anything large moves."""
     here = {pulled.name for pulled in store.installed()}
     rows = [
-        [s.name, megabytes(s.size), s.licence, "here" if s.name in here else s.repo]
+        [s.name, size_of(s.size), s.licence, "here" if s.name in here else s.repo]
         for s in SUGGESTED
     ]
-    print_table(["NAME", "SIZE", "LICENCE", "FROM"], rows)
-    raise InvalidRequest(f"name the model to pull, as `{command()} pull {SUGGESTED[0].name}`")
+    print_table(["NAME", "SIZE", "LICENCE", "FROM"], rows, whole=True)
+    sys.stdout.flush()
+    note(f"\nTo fetch one: {command()} pull {SUGGESTED[0].name}")

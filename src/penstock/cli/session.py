@@ -16,6 +16,7 @@ from penstock.cli.answer import carry, report
 from penstock.cli.commands import Leave, obey
 from penstock.cli.conversation import Conversation
 from penstock.cli.terminal import complain, note
+from penstock.cli.wording import told
 from penstock.errors import PenstockError
 from penstock.events import Finish
 
@@ -52,7 +53,7 @@ def _answer(
     except KeyboardInterrupt:
         note("[stopped]")
     except PenstockError as error:
-        complain(error.message)
+        complain(told(error))
     else:
         report(finish, conversation, args.verbose)
 

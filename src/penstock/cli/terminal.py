@@ -28,6 +28,11 @@ def visible(text: str) -> str:
     return text.translate(_PICTURES)
 
 
+def in_one_line(text: str) -> str:
+    """The same of a name, which ends no line either: it may be a service's."""
+    return visible(text).replace("\n", "␊").replace("\t", "␉")
+
+
 def prepare() -> None:
     """Let any character be written, whatever the terminal's encoding, and none be changed."""
     for stream in (sys.stdout, sys.stderr):

@@ -21,6 +21,7 @@ from penstock.errors import (
     PenstockError,
     StreamError,
     Timeout,
+    Unavailable,
     UnknownModel,
 )
 from penstock.events import Event
@@ -33,6 +34,11 @@ from penstock.transport import Request, Timeouts
 from penstock.types import ChatRequest, EmbeddingRequest, Embeddings, ModelInfo
 
 _MOST = 10**7
+_MOST_SLOTS = 256
+"""llama.cpp is built for no more (LLAMA_MAX_SEQ,
+https://github.com/ggml-org/llama.cpp/blob/master/src/llama-cparams.h)."""
+_MOST_TOKENS = 2**31
+"""Of all slots together: llama.cpp counts them in 32 bits with a sign."""
 _engines = Engines()
 """Of the whole process: a model is loaded once, whoever asks for it, from whichever loop."""
 atexit.register(_engines.close)
@@ -130,7 +136,7 @@ class Local(HTTPProvider):
                 engine = await self._loaded(stack, self._model(name, embeds))
                 try:
                     yield self.configured(base_url=engine.url, api_key=engine.key)
-                except (ConnectionFailed, StreamError, InvalidRequest) as error:
+                except (ConnectionFailed, StreamError, InvalidRequest, Unavailable) as error:
                     raise await _explained(error, engine, context) from None
         except PenstockError as error:
             error.provider = error.provider or self.name
@@ -165,10 +171,12 @@ class Local(HTTPProvider):
                 "`penstock models` lists those that are here",
                 param="model",
             )
+        context, slots = self._number("context", CONTEXT), self._number("slots", SLOTS)
+        self._check_memory(context, slots)
         return Model(
             path,
-            context=self._number("context", CONTEXT),
-            slots=self._number("slots", SLOTS),
+            context=context,
+            slots=slots,
             threads=self._number("threads", 0),
             embeds=embeds,
         )
@@ -182,6 +190,15 @@ class Local(HTTPProvider):
                 f"{settings.variable(self.name, setting)} must be a number from 1 to {_MOST}"
             )
         return int(said) if said else usual
+
+    def _check_memory(self, context: int, slots: int) -> None:
+        of_context = settings.variable(self.name, "context")
+        of_slots = settings.variable(self.name, "slots")
+        if context * slots >= _MOST_TOKENS:
+            most = f"less than {_MOST_TOKENS} tokens"
+            raise ConfigError(f"{of_context} times {of_slots} must be {most}: make them smaller")
+        if slots > _MOST_SLOTS:
+            raise ConfigError(f"{of_slots} must be a number from 1 to {_MOST_SLOTS}")
 
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
         return direct(await super().request(method, url, body, accept, key))
@@ -197,9 +214,11 @@ def _path(name: str) -> Path:
 async def _explained(error: PenstockError, engine: Engine, context: str) -> PenstockError:
     """The same error with what is known of it here, and what to do. ``context``: the variable that
     says how long a conversation may be."""
+    if isinstance(error, Unavailable):
+        return _too_long(error, context)
     if isinstance(error, InvalidRequest):
         if error.type == "exceed_context_size_error":
-            more = f"say less, or set {context} to more tokens"
+            more = f"say less, or set {context} to more tokens, if the model can read them"
             return InvalidRequest(f"{error.message}: {more}", type=error.type)
         if "Pooling type" in error.message:
             which = "name a model that is, by its path or as pulled"
@@ -208,3 +227,12 @@ async def _explained(error: PenstockError, engine: Engine, context: str) -> Pens
     if ending := await asyncio.to_thread(engine.ending):
         return type(error)(f"{engine.name}: llama.cpp {ending}; ask again and it is started anew")
     return error
+
+
+def _too_long(error: Unavailable, context: str) -> PenstockError:
+    """Of a text that is to become a vector, which llama.cpp tells as a failure of its own."""
+    what, found, _ = error.message.partition(" is too large to process")
+    if not found:
+        return error
+    more = f"shorten or split it, or set {context} to more tokens, if the model can read them"
+    return InvalidRequest(f"{what} is too long: {more}", param="input")

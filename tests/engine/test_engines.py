@@ -79,24 +79,59 @@ async def test_another_way_to_run_it_is_another_engine(
     assert await use(engines, models[0]) != await use(engines, other)
 
 
+class Clock:
+    """Stands still; ``ring`` lets the seconds pass."""
+
+    def __init__(self) -> None:
+        self.due: dict[Callable[[], None], float] = {}
+
+    def __call__(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        def call_off() -> None:
+            self.due.pop(call, None)
+
+        self.due[call] = seconds
+        return call_off
+
+    def ring(self) -> None:
+        for call in [*self.due]:
+            del self.due[call]
+            call()
+
+
 async def test_one_that_nobody_uses_is_ended_after_a_while(models: list[Model]) -> None:
-    engines = Engines(idle=0.05)
+    clock = Clock()
+    engines = Engines(idle=30, later=clock)
     async with engines.running(models[0]) as engine:
-        await asyncio.sleep(0.15)
-        assert engine.is_alive
-    await until(lambda: children.of_this_process() == [])
+        assert not clock.due
+    assert engine.is_alive
+    assert [*clock.due.values()] == [30]
+    clock.ring()
+    assert children.of_this_process() == []
     assert engines.loaded() == []
     assert await use(engines, models[0]) != engine.url
     engines.close()
+    assert not clock.due
+
+
+async def test_the_seconds_pass_in_a_thread(models: list[Model]) -> None:
+    engines = Engines(idle=0.01)
+    await use(engines, models[0])
+    await until(lambda: children.of_this_process() == [])
+    assert engines.loaded() == []
 
 
 async def test_a_new_use_keeps_it(models: list[Model]) -> None:
-    engines = Engines(idle=0.2)
-    urls = set()
-    for _ in range(6):
-        urls.add(await use(engines, models[0]))
-        await asyncio.sleep(0.05)
-    assert len(urls) == 1
+    clock = Clock()
+    engines = Engines(idle=30, later=clock)
+    url = await use(engines, models[0])
+    (too_late,) = clock.due
+    async with engines.running(models[0]) as engine:
+        assert not clock.due
+        too_late()  # it had begun when it was called off
+        assert engine.is_alive
+        assert engine.url == url
+    assert [*clock.due.values()] == [30]
+    assert engine.is_alive
     engines.close()
 
 

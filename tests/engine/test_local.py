@@ -14,6 +14,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ from engine import children
 from llama_server import llama_server
 from penstock import AsyncClient
 from penstock.catalog import Catalog
-from penstock.config import Config
+from penstock.config import Config, ProviderConfig
 from penstock.errors import (
     ConfigError,
     InvalidRequest,
@@ -134,10 +135,24 @@ async def test_a_question_follows_right_behind_an_answer(tiny_model: Path) -> No
 
 
 async def test_two_conversations_interleave(tiny_model: Path) -> None:
+    """The second is asked while the first speaks, which says thousands of words if it is let, and
+    is answered to its end before that."""
     await _text(tiny_model)
-    order = await order_of(tiny_model, "ab", 300)
-    assert order.count("a") == order.count("b") == 300
-    assert changes(order) > 20
+    has_spoken = asyncio.Event()
+
+    async def talk() -> None:
+        async for event in ask(tiny_model):
+            if isinstance(event, TextDelta):
+                has_spoken.set()
+
+    first = asyncio.create_task(talk())
+    first.add_done_callback(lambda _: has_spoken.set())
+    await has_spoken.wait()
+    await _text(tiny_model)
+    assert not first.done()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
 
 
 async def order_of(model: Path, names: str, tokens: int) -> list[str]:
@@ -323,6 +338,30 @@ def test_the_last_pulled_model_is_the_default(tiny_model: Path) -> None:
     assert provider.configured(timeout=3).default_model == "someone/first"
 
 
+@pytest.mark.parametrize("said", ["someone/first", "someone/second"])
+def test_a_default_that_was_said_stays_whatever_is_pulled(tiny_model: Path, said: str) -> None:
+    pull(tiny_model, "someone/first", 1)
+    pull(tiny_model, "someone/second", 2)
+    provider = Catalog(_config(default_model=said)).get("local")
+    pull(tiny_model, "someone/third", 3)
+    assert provider.default_model == said
+    assert provider.configured(timeout=3).default_model == said
+
+
+async def test_models_that_were_said_are_offered_like_pulled_ones(tiny_model: Path) -> None:
+    catalog = Catalog(_config(models=(str(tiny_model),)))
+    assert catalog.get("local").is_configured()
+    assert catalog.default() == f"local/{tiny_model}"
+    pull(tiny_model, "someone/small")
+    listed = [info.id for info in await catalog.list_models()]
+    assert {f"local/{tiny_model}", "local/someone/small"} <= set(listed)
+    assert catalog.default() == f"local/{tiny_model}"
+
+
+def _config(**said: Any) -> Config:
+    return Config(providers={"local": ProviderConfig(**said)}, discovery=False)
+
+
 async def test_without_a_name_the_default_answers(tiny_model: Path) -> None:
     pull(tiny_model, "someone/small")
     assert await Local().create_async("", "Hello", max_tokens=3)
@@ -365,6 +404,19 @@ async def test_a_setting_that_is_no_number_is_refused(
     monkeypatch.setenv("PENSTOCK_LOCAL_CONTEXT", said)
     with pytest.raises(ConfigError, match="PENSTOCK_LOCAL_CONTEXT must be a number from 1 to"):
         await _text(tiny_model)
+
+
+async def test_the_variable_of_a_provider_of_another_name_is_named(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ProviderConfig(type="local")
+    provider = Catalog(Config(providers={"my-local": said})).get("my-local")
+    monkeypatch.setenv("PENSTOCK_MY_LOCAL_CONTEXT", "many")
+    with pytest.raises(ConfigError, match="PENSTOCK_MY_LOCAL_CONTEXT must be a number"):
+        await provider.create_async(str(tiny_model), "Hello")
+    monkeypatch.setenv("PENSTOCK_MY_LOCAL_CONTEXT", "256")
+    with pytest.raises(InvalidRequest, match=r"256 tokens.*PENSTOCK_MY_LOCAL_CONTEXT"):
+        await provider.create_async(str(tiny_model), _LONG)
 
 
 async def test_a_proxy_is_never_asked_for_this_machine(

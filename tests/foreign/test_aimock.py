@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,20 @@ async def test_it_calls_a_tool_and_hears_its_answer(name: str, stream: bool, ser
     result = {"role": "tool", "tool_call_id": call.id, "content": '{"celsius": 21}'}
     again = await ask(asked, [*messages, reply.message, result], stream, tools=TOOLS)
     assert again.text == WARM
+
+
+@each_service
+async def test_the_next_question_may_take_the_same_connection(name: str, server: str) -> None:
+    """While an answer waits to be read, another is asked for; so its end comes with its rest, and
+    its connection is free for the next question."""
+    asked = provider(name, server)
+    request = question(asked.default_model or "m", "Hello", {"stream": True})
+    async with aclosing(asked.stream(request)) as slow:
+        await anext(slow)
+        assert (await ask(asked, "Hello", True)).text == HELLO
+        assert [event async for event in slow]
+    for _ in range(2):
+        assert (await ask(asked, "Hello", True)).text == HELLO
 
 
 @pytest.mark.parametrize("name", EMBEDS)

@@ -66,6 +66,14 @@ def chat(**said: Any) -> ModelInfo:
         ),
         ({"pricing": {"prompt": "-1", "completion": "-1"}}, ModelInfo("m")),
         ({"pricing": {"prompt": "0.1"}}, ModelInfo("m")),
+        *(
+            ({"pricing": {"prompt": said, "completion": "0.1"}}, ModelInfo("m"))
+            for said in ("1e999999", "1e300000", "1e-999999", "1.1", "Infinity", "NaN", "sNaN")
+        ),
+        (
+            {"pricing": {"prompt": "0e999999", "completion": "1"}},
+            ModelInfo("m", prices=Rates(input=D(0), output=D(10**6))),
+        ),
         ({"pricing": {"prompt": 0.88, "completion": 0.88}}, ModelInfo("m")),
     ],
 )

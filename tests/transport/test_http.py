@@ -368,6 +368,18 @@ async def test_a_stream_cut_at_any_byte_never_ends_clean(
     assert set(clean) == {cut for cut in cuts if cut >= whole}
 
 
+async def test_who_says_close_does_not_ask_again_on_the_same_connection() -> None:
+    """The service may go, whatever it says of the connection itself; aiohttp would keep it."""
+    answer = head(content_length=0, connection="keep-alive")
+    with Upstream([answer]) as upstream:
+        for _ in range(3):
+            request = Request("GET", upstream.url, {"Connection": "close"})
+            response = await HTTPTransport().send(request)
+            assert [data async for data in response.chunks()] == []
+            await response.close()
+        assert len(upstream.connections) == 3
+
+
 async def test_an_address_goes_out_with_the_escapes_that_it_came_with() -> None:
     """Signed links of content networks are good for these very bytes."""
     path = "/a%2Fb%7Ec%3A?signed=x%2Fy%7E&at=20261121T%3A"

@@ -21,17 +21,30 @@ from penstock.errors import PenstockError
 IDLE = 300.0
 MOST = 2
 
+CallOff = Callable[[], None]
+Later = Callable[[float, Callable[[], None]], CallOff]
+"""Has a function called after so many seconds, from any thread, unless it is called off before."""
+
+
+def in_a_thread(seconds: float, call: Callable[[], None]) -> CallOff:
+    """Have ``call`` called then, in a thread that keeps no process alive."""
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+    return timer.cancel
+
 
 class Engines:
     """Loaded models, for any number of event loops and threads.
 
     At most ``most`` stay loaded, each for ``idle`` seconds after its last use. More are loaded
-    only while all of them are in use.
+    only while all of them are in use. ``later`` waits for those seconds.
     """
 
-    def __init__(self, idle: float = IDLE, most: int = MOST) -> None:
+    def __init__(self, idle: float = IDLE, most: int = MOST, later: Later = in_a_thread) -> None:
         self._idle = idle
         self._most = most
+        self._later = later
         self._lock = threading.Lock()
         self._places: dict[Model, _Place] = {}
         """In the order in which they were used last."""
@@ -96,7 +109,8 @@ class Engines:
             stays = is_listed and not place.is_over() and len(self._places) < self._most
             if stays:
                 self._places[model] = place
-            place.end_after(self._idle if stays else 0, lambda: self._end(model, place))
+            seconds = self._idle if stays else 0
+            place.call_off = self._later(seconds, lambda: self._end(model, place))
 
     def _end(self, model: Model, place: _Place) -> None:
         """End one that nobody uses."""
@@ -115,7 +129,8 @@ class _Place:
         """Start loading, in a thread, once the children ``before`` have ended and given their
         memory back."""
         self.users = 0
-        self._timer: threading.Timer | None = None
+        self.call_off: CallOff = _nothing
+        """Calls off the end that it has been given."""
         self._child: Engine | None = None
         self._is_closed = False
         self._started: Future[Engine | PenstockError] = Future()
@@ -155,23 +170,18 @@ class _Place:
 
     def enter(self) -> None:
         self.users += 1
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def end_after(self, seconds: float, end: Callable[[], None]) -> None:
-        """Have ``end`` called then, in a thread, unless someone comes before."""
-        self._timer = threading.Timer(seconds, end)
-        self._timer.daemon = True
-        self._timer.start()
+        self.call_off()
 
     def close(self) -> None:
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self.call_off()
         if self._child is not None:
             self._child.close()
 
     def disown(self) -> None:
         if self._child is not None:
             self._child.disown()
+
+
+def _nothing() -> None:
+    """Calls off what was never begun."""

@@ -62,7 +62,7 @@ class HTTPTransport:
         """Send ``request`` and wait for the answer's headers. Raises ``PenstockError``."""
         _check_proxy(request.proxy)
         socks = request.proxy if request.proxy.startswith("socks") else ""
-        session = await _session(socks)
+        session = await _session(socks, request.headers.get("Connection") == "close")
         # A loop that was blocked, by input() perhaps, has not seen yet which of the pooled
         # connections the services have closed meanwhile. This lets it look.
         await asyncio.sleep(0)
@@ -411,12 +411,14 @@ def _os_reason(error: aiohttp.ClientConnectorError) -> str:
 # Sessions: one per event loop and SOCKS proxy. Each lives in an asynchronous generator of its
 # loop, so that `asyncio.run` closes it (shutdown_asyncgens) without anybody having to.
 
-_Place: TypeAlias = tuple[asyncio.AbstractEventLoop, str]
+_Place: TypeAlias = tuple[asyncio.AbstractEventLoop, str, bool]
 _sessions: dict[_Place, tuple[aiohttp.ClientSession, AsyncGenerator[object]]] = {}
 
 
-async def _session(socks: str) -> aiohttp.ClientSession:
-    place = asyncio.get_running_loop(), socks
+async def _session(socks: str, once: bool) -> aiohttp.ClientSession:
+    """The session of this loop and proxy. ``once``: its connections serve one question each, as
+    they must who said ``Connection: close`` (RFC 9112, section 9.6); aiohttp would keep them."""
+    place = asyncio.get_running_loop(), socks, once
     if found := _sessions.get(place):
         return found[0]
     for old in [old for old in list(_sessions) if old[0].is_closed()]:
@@ -430,7 +432,7 @@ async def _session(socks: str) -> aiohttp.ClientSession:
 
 async def _keep_session(place: _Place) -> AsyncGenerator[aiohttp.ClientSession]:
     session = aiohttp.ClientSession(
-        connector=_connector(place[1]),
+        connector=_connector(place[1], place[2]),
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=_BUFFER,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
@@ -456,9 +458,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_disown)
 
 
-def _connector(socks: str) -> aiohttp.BaseConnector:
+def _connector(socks: str, once: bool) -> aiohttp.BaseConnector:
     if not socks:
-        return aiohttp.TCPConnector(limit=0)
+        return aiohttp.TCPConnector(limit=0, force_close=once)
     try:
         from aiohttp_socks import ProxyConnector
     except ImportError:
@@ -466,7 +468,7 @@ def _connector(socks: str) -> aiohttp.BaseConnector:
     # The proxy resolves the name, in socks5 as in socks5h: nothing leaks to the system's resolver.
     url = socks.replace("socks5h://", "socks5://")
     try:
-        return ProxyConnector.from_url(url, rdns=True, limit=0)
+        return ProxyConnector.from_url(url, rdns=True, limit=0, force_close=once)
     except ValueError:
         raise ConfigError(f"the proxy {origin(socks)} needs a port") from None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import EmptyStream, StreamFailed, StreamTruncated
@@ -204,7 +204,6 @@ def chats(draw: st.DrawFn) -> tuple[Event, ...]:
     return Start(), *(event for index, part in enumerate(said) for event in part(index)), finish
 
 
-@settings(max_examples=120)
 @given(chats(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], data: st.DataObject

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import EmptyStream, PenstockError, StreamFailed, StreamTruncated
@@ -215,7 +215,6 @@ def chats(draw: st.DrawFn) -> tuple[Event, ...]:
     return Start(draw(words.filter(bool)), ""), *chat.events, finish
 
 
-@settings(max_examples=200)
 @given(chats(), framings(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], frame: Callable[[bytes], bytes], data: st.DataObject
@@ -295,7 +294,6 @@ holders = anything | st.fixed_dictionaries(
 strange = st.fixed_dictionaries({"type": kinds, "delta": holders, "index": st.integers(0, 2)})
 
 
-@settings(max_examples=120)
 @given(st.lists(strange | st.dictionaries(keys, anything), min_size=1, max_size=6))
 def test_events_of_any_shape_are_events_or_an_error_of_ours(values: list[dict[str, Any]]) -> None:
     body = b"".join(b"data: " + json.encode(value) + b"\n\n" for value in values)

@@ -8,7 +8,7 @@ from json import dumps
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -273,7 +273,6 @@ def _at(event: Event, index: int) -> Event:
     return moved
 
 
-@settings(max_examples=120)
 @given(chats(), framings(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], frame: Callable[[bytes], bytes], data: st.DataObject
@@ -283,7 +282,6 @@ def test_any_slicing_of_any_chat_gives_its_events(
     assert read(GEMINI, sliced(body, cuts)) == Outcome(events, None)
 
 
-@settings(max_examples=200)
 @given(chats(), st.data())
 def test_any_slicing_of_any_array_gives_its_events(
     events: tuple[Event, ...], data: st.DataObject

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import EmptyStream, PenstockError, StreamFailed, StreamTruncated
@@ -188,7 +188,6 @@ def framings(draw: st.DrawFn) -> Callable[[bytes], bytes]:
     return frame
 
 
-@settings(max_examples=200)
 @given(chats(), framings(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], frame: Callable[[bytes], bytes], data: st.DataObject
@@ -262,7 +261,6 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=120)
 @given(st.lists(st.dictionaries(keys, anything, max_size=8), min_size=1, max_size=3))
 def test_lines_of_any_shape_are_events_or_an_error_of_ours(lines: list[dict[str, Any]]) -> None:
     body = b"\n".join(map(json.encode, lines))

@@ -9,7 +9,7 @@ from time import process_time
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from penstock.errors import (
@@ -928,7 +928,6 @@ def test_an_odd_value_anywhere_is_read_or_refused(path: tuple[Any, ...]) -> None
         assert isinstance(CHAT.decode_error(400, message), PenstockError)
 
 
-@settings(max_examples=150)
 @given(values, st.sampled_from(list(places(FULL))))
 @example("\ud83d", ("choices", 0, "delta", "content"))
 def test_any_json_anywhere_is_read_or_refused(odd: Any, path: tuple[Any, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -22,7 +21,7 @@ from penstock.events import Event, Finish, ReasoningDelta, Reply, ToolCallDelta
 from penstock.protocols.openai_responses import OpenAIResponses
 from penstock.types import ChatRequest, ReasoningPart, TextPart, ToolCallPart
 from protocols import recorded
-from protocols.reading import Outcome, by, merge, outcome_of, places, read
+from protocols.reading import Outcome, by, ends, merge, outcome_of, places, read
 
 RESPONSES = OpenAIResponses()
 NAME = "openai_responses"
@@ -232,8 +231,7 @@ def test_a_recorded_stream_that_was_cut_never_ends_well(case: recorded.Case) -> 
         said.extend(outcome.events)
         assert not outcome.failure
         assert whole.events[: len(said)] == tuple(said)
-        for delimited in (True, False):
-            at_end = read(copy.deepcopy(decoder), b"", delimited)
+        for at_end in ends(decoder):
             assert at_end.error in (EmptyStream, StreamTruncated)
             assert not at_end.finish
 

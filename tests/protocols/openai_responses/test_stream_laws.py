@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import EmptyStream, PenstockError, StreamFailed, StreamTruncated
@@ -228,7 +228,6 @@ def chats(draw: st.DrawFn) -> tuple[Event, ...]:
     return Start(draw(words), draw(words)), *said, finish
 
 
-@settings(max_examples=200)
 @given(chats(), framings(), st.data())
 def test_any_slicing_of_any_chat_gives_its_events(
     events: tuple[Event, ...], frame: Callable[[bytes], bytes], data: st.DataObject
@@ -300,7 +299,6 @@ frames = st.builds(
 )
 
 
-@settings(max_examples=150)
 @given(st.lists(frames | odd, max_size=5))
 def test_whatever_a_service_sends_nothing_but_our_own_errors_comes_of_it(said: list[Any]) -> None:
     stream = b"".join(b"data: " + json.encode(frame) + b"\n\n" for frame in said)

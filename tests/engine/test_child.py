@@ -92,9 +92,18 @@ def test_it_ends_with_its_stdin_while_it_loads_and_no_python_runs(tmp_path: Path
         assert end_stdin(process) == -signal.SIGIO
 
 
-def test_an_engine_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
-    with started(tmp_path, "raise ImportError('no libcuda.so.1')") as process:
-        assert json.loads(answer(process)) == {"unusable": "no libcuda.so.1"}
+@pytest.mark.parametrize(
+    ("engine", "why"),
+    [
+        ("raise ImportError('no libcuda.so.1')", "ImportError: no libcuda.so.1"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("CommonParams = None", "AttributeError: module 'xllamacpp' has no attribute 'Server'"),
+        ("raise OSError('x' * 10**6)", "OSError: " + "x" * 1991),
+    ],
+)
+def test_an_engine_that_cannot_be_used_is_told(tmp_path: Path, engine: str, why: str) -> None:
+    with started(tmp_path, engine) as process:
+        assert json.loads(answer(process)) == {"unusable": why}
         assert process.wait(5) == 0
 
 

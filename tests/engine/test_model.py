@@ -31,9 +31,36 @@ def test_another_file_is_no_gguf_file(tmp_path: Path, content: bytes) -> None:
         Model(path).check()
 
 
-def test_a_folder_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="cannot be read: Is a directory"):
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="is not a regular file"):
         Model(tmp_path).check()
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "fifo.gguf"
+    os.mkfifo(path)
+    with pytest.raises(InvalidRequest, match=r"fifo\.gguf is not a regular file"):
+        Model(path).check()
+
+
+def test_a_link_to_a_file_is_one(tiny_model: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.gguf"
+    link.symlink_to(tiny_model)
+    Model(link).check()
+
+
+def test_a_link_to_a_device_is_none(tmp_path: Path) -> None:
+    link = tmp_path / "link.gguf"
+    link.symlink_to("/dev/zero")
+    with pytest.raises(InvalidRequest, match=r"link\.gguf is not a regular file"):
+        Model(link).check()
+
+
+def test_a_path_that_llama_cpp_cannot_be_told_of_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.gguf")
+    path.write_bytes(b"GGUF")
+    with pytest.raises(InvalidRequest, match="not UTF-8"):
+        Model(path).check()
 
 
 def test_a_path_with_a_nul_is_none() -> None:

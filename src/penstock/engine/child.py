@@ -12,6 +12,9 @@ import signal
 import sys
 from typing import Any
 
+_SHOWN = 2000
+"""Characters of an error: the parent reads no more than 64 KiB, and JSON may write one as six."""
+
 
 def main() -> None:
     told = json.loads(sys.stdin.buffer.readline())
@@ -21,11 +24,12 @@ def main() -> None:
     sys.path.append(told["packages"])
     try:
         xllamacpp = importlib.import_module("xllamacpp")
-    except ImportError as error:
-        _say(answer, {"unusable": str(error)})
+        start, parameters = xllamacpp.Server, _parameters(xllamacpp.CommonParams(), told)
+    except BaseException as error:  # a package that is broken raises anything, SystemExit too
+        _say(answer, {"unusable": _in_words(error)})
         return
     try:
-        server = xllamacpp.Server(_parameters(xllamacpp.CommonParams(), told))
+        server = start(parameters)
     except RuntimeError:  # what llama.cpp has written to stderr says more
         sys.exit(1)
     _say(answer, {"port": int(server.listening_address.rpartition(":")[2])})
@@ -52,6 +56,10 @@ def _parameters(parameters: Any, told: dict[str, Any]) -> Any:
     parameters.warmup = False
     parameters.verbosity = 1
     return parameters
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:_SHOWN]
 
 
 def _keep_stdout() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from msgspec import Struct
@@ -42,21 +43,35 @@ class Model(Struct, frozen=True):
         """Raise ``UnknownModel`` where there is no such file, ``InvalidRequest`` where it is no
         GGUF file or may not be read."""
         try:
-            with self.path.open("rb") as file:
-                magic = file.read(len(_MAGIC))
+            head = _head(self.path)
         except (FileNotFoundError, NotADirectoryError):
             raise UnknownModel(
                 f"there is no file {self.name}; check the path", param="model"
             ) from None
+        except UnicodeEncodeError:
+            why = "its path is not UTF-8; give it another name"
+            raise InvalidRequest(f"{self.name} cannot be read: {why}", param="model") from None
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not a path"
             raise InvalidRequest(f"{self.name} cannot be read: {why}", param="model") from None
-        if magic != _MAGIC:
+        if head is None:
+            raise InvalidRequest(f"{self.name} is not a regular file", param="model")
+        if head != _MAGIC:
             raise InvalidRequest(f"{self.name} is not a GGUF file", param="model")
 
     def computing_threads(self) -> int:
         """``threads``, or one less than there are processors."""
         return self.threads or max(1, _processors() - 1)
+
+
+def _head(path: Path) -> bytes | None:
+    """The first bytes; none of a folder, a device or a FIFO, for which a reader may wait for
+    ever."""
+    str(path).encode()  # llama.cpp is told of it in UTF-8
+    if not stat.S_ISREG(path.stat().st_mode):
+        return None
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC))
 
 
 def _processors() -> int:

@@ -86,9 +86,9 @@ class Engine:
     def _ask(self) -> bytes:
         """The child's answer to what it is to load; none where it ends or is closed before."""
         stdin, stdout = _pipe(self._process.stdin), _pipe(self._process.stdout)
-        with suppress(BrokenPipeError, ValueError):
+        with suppress(OSError, ValueError):
             stdin.write(self._told)
-        with suppress(ValueError):
+        with suppress(OSError, ValueError):
             return _first_line(stdout)
         return b""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.errors import InvalidRequest
-from penstock.hub.listing import File, choose
+from penstock.errors import InvalidRequest, UnexpectedAnswer
+from penstock.hub.listing import File, choose, read
 from penstock.hub.names import parse
 
 USUAL = [
@@ -59,3 +59,11 @@ def test_where_none_or_several_fit_the_choice_is_named(
 ) -> None:
     with pytest.raises(InvalidRequest, match=why):
         choose(files(there), parse(name))
+
+
+@pytest.mark.parametrize("size", ["9" * 400, "9" * 5000, str(2**63), "1e400"])
+def test_a_size_that_no_disk_has_is_no_answer_of_a_hub(size: str) -> None:
+    lfs = f'{{"sha256": "{"0" * 64}", "size": {size}}}'
+    body = f'{{"sha": "{"0" * 40}", "siblings": [{{"rfilename": "a.gguf", "lfs": {lfs}}}]}}'
+    with pytest.raises(UnexpectedAnswer, match="HF_ENDPOINT"):
+        read(body.encode())

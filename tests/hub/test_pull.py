@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -287,6 +289,7 @@ def endless(data: bytes, start: int) -> Script:
         claim("bytes 500000-999999/2000000"),
         claim("bytes */1000000"),
         claim("nonsense"),
+        claim(f"bytes {'9' * 5000}-9/1000000"),
         html,
         short,
     ],
@@ -480,6 +483,32 @@ async def test_a_folder_that_cannot_be_one_is_named(hub: FakeHub, models: Path) 
     models.write_text("a file")
     with pytest.raises(ConfigError, match=r"cannot be used: .*; set PENSTOCK_MODELS"):
         await fetch(hub)
+
+
+def link(path: Path, target: Path) -> None:
+    path.symlink_to(target)
+
+
+def pipe(path: Path, target: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("put", [link, pipe])
+@pytest.mark.parametrize("ending", [".{}.part", ".json.new", ".lock"])
+async def test_what_another_put_in_the_place_of_a_file_is_not_written_to(
+    hub: FakeHub, models: Path, ending: str, put: Callable[[Path, Path], None]
+) -> None:
+    theirs = models.parent / "theirs"
+    theirs.write_bytes(b"kept")
+    sha = hashlib.sha256(hub.files[FILE]).hexdigest()[:16]
+    planted = models / NAME / f"{FILE}{ending.format(sha)}"
+    planted.parent.mkdir(parents=True)
+    put(planted, theirs)
+    with pytest.raises(ConfigError, match=f"{re.escape(planted.name)} is a link or no file"):
+        await fetch(hub)
+    assert theirs.read_bytes() == b"kept"
+    planted.unlink()
+    assert is_right(await fetch(hub), hub.files[FILE])
 
 
 async def test_a_second_pull_of_the_same_file_is_told_so(hub: FakeHub, models: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -118,8 +119,45 @@ def test_what_was_only_begun_is_removed_too(models: Path) -> None:
 
 def test_what_is_not_there_cannot_be_removed() -> None:
     put("owner/repo", "tiny.gguf")
-    with pytest.raises(UnknownModel, match="was not pulled; there is owner/repo"):
+    with pytest.raises(UnknownModel, match=r"^'owner/other' is not here; there is owner/repo$"):
         store.remove("owner/other")
+
+
+@pytest.mark.parametrize("name", ["nope", "../../etc", "owner/repo/x.txt", ""])
+def test_what_is_no_name_is_not_here_either_and_the_message_tells_what_is(name: str) -> None:
+    with pytest.raises(UnknownModel, match=r"is not here; nothing was pulled$"):
+        store.remove(name)
+    put("owner/repo", "tiny.gguf")
+    begin("Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf")
+    with pytest.raises(UnknownModel, match=r"is not here; there is owner/repo, qwen3-0.6b$"):
+        store.remove(name)
+
+
+def begin(path: str, data: bytes = b"mod", version: str = "0" * 16) -> Path:
+    """What a pull leaves that is broken off."""
+    part = store.folder() / f"{path}.{version}.part"
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(data)
+    return part
+
+
+def test_what_was_only_begun_is_told_by_a_name_that_goes_on_with_it() -> None:
+    assert store.unfinished() == []
+    first = begin("owner/repo/sub/a-Q8_0.gguf")
+    second = begin("Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf", b"model")
+    os.utime(first, (1, 1))
+    told = [(begun.name, begun.size, begun.path) for begun in store.unfinished()]
+    assert told == [("qwen3-0.6b", 5, second), ("owner/repo/sub/a-Q8_0.gguf", 3, first)]
+    for begun in store.unfinished():
+        assert store.remove(begun.name) == [begun.path]
+    assert store.unfinished() == []
+
+
+@pytest.mark.parametrize("path", ["owner/repo/a.gguf.part", "owner/repo/not a model", "owner/a"])
+def test_other_files_are_no_models(path: str) -> None:
+    begin(path)
+    (store.folder() / "owner" / "x.gguf.part").write_bytes(b"")
+    assert store.unfinished() == []
 
 
 @pytest.mark.parametrize(

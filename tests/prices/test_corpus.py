@@ -12,9 +12,12 @@ from genai_prices import types as library
 from genai_prices.data_snapshot import get_snapshot
 
 from penstock import cost
+from penstock.prices import sources
 from prices.recorded_usage import Spent, all_spent
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BEFORE = datetime(2025, 11, 21, 12, tzinfo=UTC)
+"""When names that have moved since were still what the library takes them for."""
 ALL = list(all_spent())
 
 D = Decimal
@@ -207,7 +210,7 @@ def flavour(spent: Spent, provider: library.Provider) -> str:
 
 def reckoned(spent: Spent) -> Decimal | None:
     """By our table and rules, whatever the service itself says that it charges."""
-    found = cost(spent.usage, spent.name, at=AT)
+    found = cost(spent.usage, spent.name, at=BEFORE if spent.model in sources.MOVED else AT)
     if found is None or (found.charged is not None and not found.parts):
         return None
     return sum(found.parts.values(), D(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import stat
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -83,6 +84,12 @@ async def test_what_was_fetched_is_read_from_then_on(file: Path, serve: Served) 
     assert [path.name for path in file.parent.iterdir()] == ["prices.json"]
 
 
+def said(**more: Any) -> dict[str, bytes]:
+    """The usual data, with one model of OpenAI's that is as it should not be."""
+    model = {"id": "m", "match": {"equals": "m"}, "prices": {"input_mtok": 1, "output_mtok": 2}}
+    return {"prices": public_data.genai_prices(openai=[{**model, **more}])}
+
+
 LESS: dict[str, dict[str, Any]] = {
     "no prices": {
         "prices": public_data.genai_prices(**{said.genai: [] for said in PROVIDERS.values()})
@@ -91,6 +98,18 @@ LESS: dict[str, dict[str, Any]] = {
     "empty": {"facts": b""},
     "another kind": {"prices": b"<html>"},
     "nobody": {"prices": b"[]"},
+    "bad pattern": said(match={"regex": "(("}),
+    "no pattern": said(match={"regex": None}),
+    "no name": said(match={"equals": 5}),
+    "too dear": said(prices={"input_mtok": "1e999999"}),
+    "no number": said(prices={"input_mtok": "NaN"}),
+    "endless": said(prices={"input_mtok": "Infinity"}),
+    "paid back": said(prices={"input_mtok": -1}),
+    "too long": {
+        "facts": public_data.models_dev(
+            openai=[public_data.model("m", limit={"context": 2**70}, last_updated="2026-06-01")]
+        )
+    },
     "older": {
         "facts": public_data.models_dev(
             **{
@@ -145,6 +164,25 @@ async def test_a_place_where_nothing_can_be_written_is_told(file: Path, serve: S
     serve()
     with pytest.raises(ConfigError, match="XDG_CACHE_HOME"):
         await fetched()
+
+
+async def test_without_a_home_it_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "~nobody-of-that-name/cache")
+    with pytest.raises(ConfigError, match="XDG_CACHE_HOME"):
+        await fetched()
+    assert table.own_table() is None
+
+
+async def test_a_full_disk_keeps_nothing_of_it(file: Path, serve: Served) -> None:
+    serve()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(ConfigError, match="cannot be written"):
+            await fetched()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(file.parent.iterdir()) == []
 
 
 async def test_nobody_there_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def priced(id: str = "gpt", **more: Any) -> dict[str, Any]:
 
 
 def test_a_row_has_prices_of_the_one_and_facts_of_the_other() -> None:
-    facts = [public_data.model("gpt", structured_output=True, reasoning=True, cost={"input": 9})]
+    facts = [public_data.model("gpt", structured_output=True, reasoning=True, cost={"input": 1.2})]
     (row,) = built([priced(context_window=500)], facts).values()
     assert row == Row("gpt", (Price(D(1), D(2)),), 1000, 100, "tjvr")
 
@@ -58,7 +58,41 @@ def test_a_model_without_a_price_there_has_that_of_models_dev() -> None:
     rows = built([], [public_data.model("x", cost=cost, status="deprecated")])
     above = (RatesAbove(tokens=100, input=D(2)), RatesAbove(tokens=200, input=D(3)))
     assert rows["x"].price == (Price(D("0.1"), D(4), more=Rates(above=above)),)
-    assert rows["x"].old
+    assert not rows["x"].is_listed
+
+
+def listed(rows: dict[str, Row]) -> set[str]:
+    return {id for id, row in rows.items() if row.is_listed}
+
+
+def test_what_models_dev_has_at_the_vendor_is_listed() -> None:
+    facts = [public_data.model("gpt"), public_data.model("gpt-tts"), public_data.model("gpt-ocr")]
+    assert listed(built([priced("gpt")], facts)) == {"gpt"}
+
+
+def test_what_it_has_only_elsewhere_is_not() -> None:
+    prices = public_data.genai_prices(
+        openai=[priced(id, context_window=9) for id in ("oss", "new")]
+    )
+    facts = public_data.models_dev(groq=[public_data.model("openai/OSS")])
+    rows = sources.build(prices, facts, TODAY).table.providers["openai"]
+    assert listed({row.id: row for row in rows}) == {"m", "new"}
+
+
+@pytest.mark.parametrize("id", ["ft:gpt-4o", "gpt-4o.ft-", "regional.gpt", "claude-2"])
+def test_rules_and_what_is_long_gone_are_not_listed(id: str) -> None:
+    rows = built([priced(id, context_window=9), priced("bare")])
+    assert listed(rows) == {"m"}
+
+
+def test_what_the_source_gave_up_is_not_listed() -> None:
+    assert listed(built([priced(deprecated=True)], [public_data.model("gpt")])) == set()
+
+
+def test_where_models_dev_has_no_such_provider_all_is_listed_but_rules() -> None:
+    prices = public_data.genai_prices(meta=[priced("llama"), priced("llama-guard")])
+    rows = sources.build(prices, public_data.models_dev(), TODAY).table.providers["meta"]
+    assert listed({row.id: row for row in rows}) == {"llama"}
 
 
 def test_what_costs_nothing_there_has_no_price() -> None:
@@ -138,11 +172,93 @@ def test_rules_of_matching_are_patterns(match: dict[str, Any], patterns: tuple[s
 
 def test_what_azure_has_of_others_is_not_said_twice() -> None:
     prices = public_data.genai_prices(openai=[priced("gpt-5")], azure=[])
+    same = public_data.model("gpt-5", cost={"input": 1, "output": 2})
     facts = public_data.models_dev(
-        openai=[], azure=[public_data.model("gpt-5"), public_data.model("phi")]
+        openai=[public_data.model("gpt-5")], azure=[same, public_data.model("phi")]
     )
     rows = sources.build(prices, facts, TODAY).table.providers["azure"]
     assert [row.id for row in rows] == ["phi"]
+
+
+@pytest.mark.parametrize(
+    ("said", "row"),
+    [
+        (
+            {"cost": {"input": 1, "output": 3}},
+            Row("gpt-5", (Price(D(1), D(3)),), 1000, 100, "tv"),
+        ),
+        ({"limit": {"context": 900}}, Row("gpt-5", (), 900, None, "tv")),
+        (
+            {"reasoning": True, "cost": {"input": 1, "output": 2}},
+            Row("gpt-5", (), 1000, 100, "tvr"),
+        ),
+    ],
+)
+def test_what_azure_says_otherwise_of_others_is_its_own(said: dict[str, Any], row: Row) -> None:
+    prices = public_data.genai_prices(openai=[priced("gpt-5")], azure=[])
+    facts = public_data.models_dev(
+        openai=[public_data.model("gpt-5")], azure=[public_data.model("gpt-5", **said)]
+    )
+    assert sources.build(prices, facts, TODAY).table.providers["azure"] == (row,)
+
+
+def test_a_price_that_changes_at_night_is_not_shared() -> None:
+    night = {
+        "prices": {"input_mtok": 0.5, "output_mtok": 1},
+        "constraint": {"start_time": "16:30:00Z", "end_time": "00:30:00Z"},
+    }
+    day = {"prices": {"input_mtok": 1, "output_mtok": 2}}
+    prices = public_data.genai_prices(deepseek=[priced("r1", prices=[day, night])], azure=[])
+    facts = public_data.models_dev(
+        deepseek=[], azure=[public_data.model("r1", cost={"input": 1, "output": 2})]
+    )
+    (row,) = sources.build(prices, facts, TODAY).table.providers["azure"]
+    assert row.price == (Price(D(1), D(2)),)
+
+
+def test_a_model_of_which_other_things_are_said_has_its_row_before_the_pattern() -> None:
+    match = {"or": [{"starts_with": "gpt-5"}]}
+    chat = public_data.model("gpt-5-chat", limit={"context": 9, "output": 5})
+    same = public_data.model("gpt-5-2026")
+    rows = built([priced("gpt-5", match=match)], [public_data.model("gpt-5"), chat, same])
+    assert list(rows.values()) == [
+        Row("gpt-5-chat", (), 9, 5, "tv"),
+        Row("gpt-5", (Price(D(1), D(2)),), 1000, 100, "tv", ("gpt-5*",)),
+    ]
+
+
+def test_prices_that_are_far_apart_are_in_doubt_unless_one_is_dated() -> None:
+    facts = [public_data.model("gpt", cost={"input": 1.2, "output": 3})]
+    assert built([priced()], facts)["gpt"].doubts == ("output",)
+    dated: list[dict[str, Any]] = [{"prices": {"input_mtok": 1, "output_mtok": 2}}]
+    dated[0]["constraint"] = {"start_date": "2026-01-01"}
+    assert built([priced(prices=dated)], facts)["gpt"].doubts == ()
+    drawn = {"input_mtok": 1, "output_mtok": 2, "output_image_mtok": 3}
+    assert built([priced(prices=drawn)], facts)["gpt"].doubts == ()
+
+
+def test_a_doubt_about_one_name_is_none_about_the_others() -> None:
+    match = {"or": [{"equals": "gpt"}, {"equals": "gpt-latest"}]}
+    facts = [public_data.model("gpt-latest", cost={"input": 5, "output": 2})]
+    rows = built([priced("gpt", match=match)], facts)
+    assert {id: (row.doubts, row.price) for id, row in rows.items()} == {
+        "gpt-latest": (("input",), (Price(D(1), D(2)),)),
+        "gpt": ((), (Price(D(1), D(2)),)),
+    }
+
+
+def test_a_name_that_has_moved_has_its_new_price_from_then_on() -> None:
+    match = {"or": [{"equals": "mistral-large-latest"}, {"equals": "mistral-large-2411"}]}
+    cost = {"input": 0.5, "output": 1.5}
+    facts = [
+        public_data.model("mistral-large-latest", cost=cost, last_updated="2025-12-02"),
+        public_data.model("mistral-large-2411", cost={"input": 1, "output": 2}),
+    ]
+    moved, stays = built([priced("mistral-large", match=match)], facts).values()
+    new = Price(D("0.5"), D("1.5"), since=date(2025, 12, 2))
+    assert (moved.id, moved.price) == ("mistral-large-latest", (Price(D(1), D(2)), new))
+    assert moved.doubts == ("input",)  # 2 and 1.5 are a quarter apart
+    assert (stays.id, stays.price) == ("mistral-large-2411", (Price(D(1), D(2)),))
 
 
 def test_differences_are_for_a_person_to_look_at() -> None:
@@ -189,6 +305,51 @@ def test_a_provider_that_no_source_has_has_no_rows() -> None:
 def test_a_rule_of_matching_that_is_new_is_an_error() -> None:
     with pytest.raises(ValueError, match="sounds_like"):
         built([priced(match={"sounds_like": "gpt"})])
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"regex": "(("},
+        {"regex": "a{99999999999}"},
+        {"regex": None},
+        {"and": [{"regex": "(("}]},
+        {"equals": 5},
+        {"starts_with": []},
+        {"or": 5},
+        {"or": [5]},
+        {"and": {"equals": "a"}},
+    ],
+)
+def test_a_rule_of_matching_that_is_none_is_an_error(match: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"rule|regular"):
+        built([priced(match=match)])
+
+
+WRONG = ["NaN", "sNaN", "Infinity", "1e999999", "1e-999999", "0e999999", "-1", "1000001"]
+
+
+@pytest.mark.parametrize("price", WRONG)
+def test_a_price_that_is_none_is_an_error(price: str) -> None:
+    base, step = {"base": price, "tiers": []}, {"start": 5, "price": price}
+    tiers = {"base": 1, "tiers": [step]}
+    variant = {"when": {"processing": "batch"}, "prices": {"input_mtok": price}}
+    for said in (price, base, tiers):
+        with pytest.raises(ValueError, match="million"):
+            built([priced(prices={"input_mtok": said})])
+    with pytest.raises(ValueError, match="million"):
+        built([priced(price_variants=[variant])])
+    above = {"tiers": [{"tier": {"size": 5}, "output": price}]}
+    for cost in ({"input": price}, {"input": 1, **above}):
+        with pytest.raises(ValueError, match="million"):
+            built([], [public_data.model("x", cost=cost)])
+
+
+def test_a_tier_of_what_has_no_price_of_tokens_is_kept_as_it_is() -> None:
+    prices = [{"prices": {"input_mtok": 1}}, {"prices": {"hours": 1}}]
+    variant = {"when": {"processing": "batch"}, "prices": {"other": 1}}
+    (row,) = built([priced(prices=prices, price_variants=[variant])], []).values()
+    assert row.tiers == {"batch": Rates()}
 
 
 def test_a_source_alone_can_be_read() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -19,8 +18,9 @@ from penstock.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
+from penstock.hub.hashing import catch_up, in_thread
 from penstock.hub.part import Part
-from penstock.hub.progress import Checking, Loading, Report, Waiting
+from penstock.hub.progress import Loading, Report, Waiting
 from penstock.hub.remote import Hub
 from penstock.transport import Response
 
@@ -30,9 +30,8 @@ Pause: TypeAlias = Callable[[float], Awaitable[None]]
 _TRIES = 6
 _QUESTIONS = 3
 _LONGEST = 60.0
-_STRETCH = 2**25
 _PASSING = (ConnectionFailed, RateLimited, StreamError, Timeout, Unavailable)
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_RANGE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)")
 
 
 async def complete(
@@ -42,7 +41,7 @@ async def complete(
 
     Six connections in a row that bring nothing new, and it is given up.
     """
-    await _check(part, report)
+    await catch_up(part.hash, part.held(), part.read_on, part.file.size, report)
     tries = _Tries(_TRIES, report, pause)
     furthest = part.hashed
     while not part.is_whole():
@@ -100,14 +99,6 @@ def _how_to_go_on(part: Part) -> str:
     return f"; {percent} % came and is kept: run the same command again to go on from there"
 
 
-async def _check(part: Part, report: Report) -> None:
-    """Hash what an earlier run left, in a thread, a stretch at a time."""
-    held = part.held()
-    while part.hashed < held:
-        report(Checking(part.hashed, part.file.size))
-        await in_thread(part.read_on, _STRETCH)
-
-
 async def _take(response: Response, part: Part, report: Report) -> None:
     """Add what one answer brings. Raises ``StreamTruncated`` where it ends too early."""
     if not _goes_on(response, part):
@@ -151,14 +142,3 @@ def _other_file(part: Part) -> UnexpectedAnswer:
         f"what answers has another file than the {part.file.name} that was asked for; check "
         "HF_ENDPOINT and the network, or try again later"
     )
-
-
-async def in_thread(work: Callable[..., T], *args: object) -> T:
-    """Run what blocks. It is waited for even where the caller is cancelled meanwhile: nobody may
-    close the file, or write to it, before it has ended."""
-    running = asyncio.ensure_future(asyncio.to_thread(work, *args))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise

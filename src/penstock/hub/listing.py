@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from penstock.errors import InvalidRequest, UnexpectedAnswer
 from penstock.hub import names
@@ -41,7 +42,7 @@ class Listing(Struct, frozen=True):
 
 class _Large(Struct):
     sha256: str
-    size: int
+    size: Annotated[int, Meta(le=2**63 - 1)]  # as disks have it
 
 
 class _Sibling(Struct):

@@ -55,7 +55,7 @@ def _acquire(lock: Path) -> int:
     """The lock's descriptor. Whoever held it last has removed the file: one that is no longer
     there under its name locks nobody out, and is taken anew."""
     while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        descriptor = disk.itself(str(lock), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _take(descriptor)
             if lock.exists() and os.path.samestat(os.fstat(descriptor), lock.stat()):

@@ -5,17 +5,17 @@ The name is why bytes of two versions never meet in one file: another SHA-256 is
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
+from io import FileIO
 from pathlib import Path
 from typing import Self
 
 from penstock.errors import ConfigError
 from penstock.hub import disk
+from penstock.hub.hashing import Hash
 from penstock.hub.listing import File
 
-_BLOCK = 2**20
 _NAME = re.compile(r"(.+)\.[0-9a-f]{16}\.part")
 
 
@@ -25,13 +25,12 @@ class Part:
 
     def __init__(self, target: Path, file: File) -> None:
         self.file = file
-        self.hashed = 0
+        self.hash = Hash()
         self._target = target
         self._path = target.with_name(f"{target.name}.{file.sha256[:16]}.part")
-        self._sha256 = hashlib.sha256()
         try:
             self._remove_others()
-            self._bytes = self._path.open("a+b", buffering=0)
+            self._bytes = FileIO(self._path, "a+", opener=disk.itself)
         except OSError as error:
             raise disk.failure(error, target.parent, file.size) from None
         if self.held() > file.size:
@@ -43,6 +42,11 @@ class Part:
             if other != self._path:
                 other.unlink()
 
+    @property
+    def hashed(self) -> int:
+        """Bytes that are written and hashed."""
+        return self.hash.done
+
     def held(self) -> int:
         """Bytes on the disk."""
         return os.fstat(self._bytes.fileno()).st_size
@@ -52,18 +56,14 @@ class Part:
 
     def is_right(self) -> bool:
         """Whether all of it is there and is what the hub says it is."""
-        return self.is_whole() and self._sha256.hexdigest() == self.file.sha256
+        return self.hash.is_of(self.file)
 
-    def read_on(self, most: int) -> bool:
-        """Hash up to ``most`` bytes of what an earlier run left; whether there is more of it."""
+    def read_on(self) -> bool:
+        """Hash the next stretch of what an earlier run left; whether there was any."""
         try:
-            self._bytes.seek(self.hashed)
-            while most > 0 and (block := self._bytes.read(min(most, _BLOCK))):
-                self._note(block)
-                most -= len(block)
+            return self.hash.read_on(self._bytes)
         except OSError as error:
             raise self._failure(error) from None
-        return most <= 0
 
     def append(self, data: bytes) -> None:
         """Write ``data`` at the end. What fits on the disk stays there, whatever is raised."""
@@ -71,19 +71,15 @@ class Part:
         try:
             while rest:
                 written = self._bytes.write(rest) or 0
-                self._note(rest[:written])
+                self.hash.add(rest[:written])
                 rest = rest[written:]
         except OSError as error:
             raise self._failure(error) from None
 
-    def _note(self, data: bytes | memoryview) -> None:
-        self._sha256.update(data)
-        self.hashed += len(data)
-
     def restart(self) -> None:
         """Forget what is there."""
         self._bytes.truncate(0)
-        self._sha256, self.hashed = hashlib.sha256(), 0
+        self.hash = Hash()
 
     def finish(self) -> None:
         """Put the file where it belongs; only now can anybody find it."""

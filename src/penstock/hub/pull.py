@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from functools import partial
-from io import BufferedReader
 from pathlib import Path
 
 from penstock.errors import UnexpectedAnswer
 from penstock.hub import disk, download, listing, names, store
-from penstock.hub.download import Pause, in_thread
+from penstock.hub.download import Pause
+from penstock.hub.hashing import Hash, catch_up, in_thread
 from penstock.hub.listing import File
 from penstock.hub.lock import alone_with
 from penstock.hub.part import Part
-from penstock.hub.progress import Checking, Report, say_nothing
+from penstock.hub.progress import Report, say_nothing
 from penstock.hub.remote import Hub
 from penstock.hub.store import Pulled
-
-_BLOCK = 2**20
-_STRETCH = 2**25
 
 
 async def pull(
@@ -52,11 +48,14 @@ async def _is_there(path: Path, file: File, report: Report) -> bool:
     """Whether the very file is in its place, by its SHA-256."""
     if not _has_size(path, file.size):
         return False
+    hashed = Hash()
     try:
         with path.open("rb") as source:
-            return await _sha256(source, file.size, report) == file.sha256
+            read_on = partial(hashed.read_on, source)
+            await catch_up(hashed, file.size, read_on, file.size, report)
     except OSError as error:
         raise disk.failure(error, path.parent) from None
+    return hashed.is_of(file)
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -64,23 +63,6 @@ def _has_size(path: Path, size: int) -> bool:
         return path.stat().st_size == size
     except OSError:
         return False
-
-
-async def _sha256(source: BufferedReader, size: int, report: Report) -> str:
-    digest, done = hashlib.sha256(), 0
-    while stretch := await in_thread(_hash_on, digest, source):
-        done += stretch
-        report(Checking(done, size))
-    return digest.hexdigest()
-
-
-def _hash_on(digest: hashlib._Hash, source: BufferedReader) -> int:
-    """Hash the next stretch, which is short enough to be waited for; its length."""
-    done = 0
-    while done < _STRETCH and (block := source.read(_BLOCK)):
-        digest.update(block)
-        done += len(block)
-    return done
 
 
 async def _finish(part: Part) -> None:

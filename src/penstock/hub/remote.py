@@ -7,8 +7,7 @@ So they are followed here: a few, encrypted ones, without the token where the or
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
-from ipaddress import ip_address
+from contextlib import asynccontextmanager
 from urllib.parse import quote, urljoin, urlsplit
 
 from penstock.errors import (
@@ -23,7 +22,7 @@ from penstock.errors import (
 )
 from penstock.hub import listing
 from penstock.hub.listing import Listing
-from penstock.transport import Request, Response, Timeouts, Transport, origin
+from penstock.transport import Request, Response, Timeouts, Transport, is_loopback, origin, read
 from penstock.types import Secret
 
 HUGGING_FACE = "https://huggingface.co"
@@ -152,28 +151,19 @@ def _is_private(url: str) -> bool:
     """Whether nobody on the way can read or change what is sent: https, or this machine."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        is_whole = bool(host) and parts.username is None and parts.port != 0
+        is_whole = bool(parts.hostname) and parts.username is None and parts.port != 0
     except ValueError:
         return False
-    return is_whole and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host)))
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_whole and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url)))
 
 
 async def _read(response: Response) -> bytes:
-    body = bytearray()
-    async with aclosing(response.chunks()) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > _LISTING:
-                raise UnexpectedAnswer("what answers is not a hub: its list of files never ends")
-    return bytes(body)
+    try:
+        return await read(response, _LISTING)
+    except UnexpectedAnswer:
+        raise UnexpectedAnswer(
+            "what answers is not a hub: its list of files never ends; check HF_ENDPOINT"
+        ) from None
 
 
 def _seconds(value: str) -> float | None:

@@ -41,6 +41,16 @@ class Pulled(Manifest, frozen=True, kw_only=True):
     path: Path
 
 
+class Unfinished(Struct, frozen=True, kw_only=True):
+    """What a pull left that was broken off: ``size`` bytes so far, in the file ``path``. Pulling
+    ``name`` again goes on from there."""
+
+    name: str
+    size: int
+    when: datetime
+    path: Path
+
+
 def folder() -> Path:
     """Where models are kept: ``PENSTOCK_MODELS``, else ``penstock/models`` in the user's data
     folder."""
@@ -113,7 +123,8 @@ def keep(wanted: Wanted, file: File, revision: str, path: Path) -> Pulled:
     said = {name: getattr(pulled, name) for name in Manifest.__struct_fields__}
     aside = path.with_name(f"{path.name}{_MANIFEST}.new")
     try:
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(said)) + b"\n")
+        with open(aside, "wb", opener=disk.itself) as manifest:
+            manifest.write(msgspec.json.format(msgspec.json.encode(said)) + b"\n")
         aside.replace(_manifest_of(path))
     except OSError as error:
         raise disk.failure(error, path.parent) from None
@@ -124,21 +135,48 @@ def _manifest_of(path: Path) -> Path:
     return path.with_name(f"{path.name}{_MANIFEST}")
 
 
+def unfinished() -> list[Unfinished]:
+    """Every model whose pull was broken off, or is going on, the last one first."""
+    return sorted(_unfinished(), key=lambda begun: begun.when, reverse=True)
+
+
+def _unfinished() -> Iterator[Unfinished]:
+    for part in folder().glob("*/*/**/*.part"):
+        target = target_of(part)
+        if target is None:
+            continue
+        try:
+            wanted, said = names.parse(target.relative_to(folder()).as_posix()), part.stat()
+        except (OSError, InvalidRequest):  # it has just become whole; no pull has put it here
+            continue
+        when = datetime.fromtimestamp(said.st_mtime, UTC)
+        yield Unfinished(name=wanted.name, size=said.st_size, when=when, path=part)
+
+
 def remove(name: str) -> list[Path]:
     """Delete a model, or what came of it before its pull was broken off; what was deleted.
 
     Raises ``UnknownModel`` where there is neither, ``CallerError`` while it is being pulled.
     """
     found = _named(name)
-    targets = [found.path] if found else _begun(names.parse(name))
+    targets = [found.path] if found else _begun(name)
     if not targets:
-        here = ", ".join(pulled.name for pulled in installed()) or "none"
-        raise UnknownModel(f"{name!r} was not pulled; there is {here}", param="model")
+        raise UnknownModel(f"{name!r} is not here; {_what_is_here()}", param="model")
     return [path for target in targets for path in _delete(target)]
 
 
-def _begun(wanted: Wanted) -> list[Path]:
+def _what_is_here() -> str:
+    whole, begun = (pulled.name for pulled in installed()), (part.name for part in unfinished())
+    here = ", ".join(dict.fromkeys([*whole, *begun]))
+    return f"there is {here}" if here else "nothing was pulled"
+
+
+def _begun(name: str) -> list[Path]:
     """The files of which there is a part only."""
+    try:
+        wanted = names.parse(name)
+    except InvalidRequest:
+        return []
     home = folder() / wanted.repo
     targets = {target_of(part) for part in home.rglob("*.part")} - {None}
     return [t for t in targets if t and wanted.fits(wanted.repo, t.relative_to(home).as_posix())]

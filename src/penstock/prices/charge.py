@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Context, Decimal, localcontext
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, localcontext
 
 from msgspec import Struct, field
 
@@ -37,6 +37,7 @@ _ALIKE = ("reasoning", "cached_audio", "request")
 """Kinds that nearly every service charges as their whole, or not at all."""
 
 _EXACT = Context(prec=60)
+_UNROUNDED = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _MILLION = Decimal(10) ** 6
 
 
@@ -45,9 +46,9 @@ class Cost(Struct, frozen=True, repr_omit_defaults=True):
     names of ``Rates``). Nothing is rounded.
 
     ``approximate`` names what could not be charged at a price of its own: parts that were charged
-    as their whole or not at all, a number that nobody said, or ``tier``. ``charged`` is what the
-    service itself says it charges; then it is the total, and the parts, which are reckoned, may
-    make another. ``provenance`` is the usage's own.
+    as their whole or not at all, a number that nobody said, a price on which the public sources are
+    far apart, or ``tier``. ``charged`` is what the service itself says it charges; then it is the
+    total, and the parts, which are reckoned, may make another. ``provenance`` is the usage's own.
     """
 
     total: Decimal
@@ -57,7 +58,7 @@ class Cost(Struct, frozen=True, repr_omit_defaults=True):
     provenance: Provenance = "reported"
 
     def __str__(self) -> str:
-        return f"${self.total.normalize():f}"
+        return f"${self.total.normalize(_UNROUNDED):f}"
 
 
 def cost(
@@ -98,7 +99,8 @@ def _reckoned(
         return None
     apart = _apart(counts, prices)
     parts = {kind: n * prices[kind] / _unit(kind) for kind, n in apart.items() if n > 0}
-    return parts, (*_unsure(counts, prices, apart), *(() if heeded else ("tier",)))
+    unsure = *_unsure(counts, prices, apart), *(kind for kind in row.doubts if kind in parts)
+    return parts, (*dict.fromkeys(unsure), *(() if heeded else ("tier",)))
 
 
 def _prices(

@@ -7,7 +7,7 @@ https://github.com/pydantic/genai-prices (``data.schema.json`` beside it).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date, time
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from penstock.prices import names
+from penstock.prices import amounts, names
+from penstock.prices.amounts import Tokens
 from penstock.prices.table import Price, Row
 from penstock.types import Rates
 
@@ -39,13 +40,19 @@ _TIERS = ("processing", "service_tier", "speed")
 
 
 class _Tier(Struct):
-    start: int
+    start: Tokens
     price: Decimal
+
+    def __post_init__(self) -> None:
+        amounts.check(self.price)
 
 
 class _Tiered(Struct):
     base: Decimal
     tiers: list[_Tier]
+
+    def __post_init__(self) -> None:
+        amounts.check(self.base)
 
     def at(self, start: int) -> Decimal:
         """The price of a question that is longer than ``start`` tokens."""
@@ -67,18 +74,19 @@ class _Conditional(Struct):
     prices: _Amounts
     constraint: _Constraint | None = None
 
+    def __post_init__(self) -> None:
+        amounts.check(*self.prices.values())
 
-class _Variant(Struct):
+
+class _Variant(_Conditional, kw_only=True):
     when: dict[str, str]
-    prices: _Amounts
-    constraint: _Constraint | None = None
 
 
 class _Model(Struct):
     id: str
     match: dict[str, Any]
     prices: _Amounts | list[_Conditional]
-    context_window: int | None = None
+    context_window: Tokens | None = None
     deprecated: bool | None = None
     price_variants: list[_Variant] | None = None
 
@@ -121,37 +129,39 @@ def _is_chat(model: _Model) -> bool:
 
 def _row(model: _Model, today: date) -> Row:
     prices = tuple(_price(part) for part in model.conditional)
-    return Row(
+    row = Row(
         id=model.id,
         names=names.needed(model.id, _names(model.match)),
         context=model.context_window,
         price=prices,
         tiers=_tiers(model, today),
-        old=bool(model.deprecated),
     )
+    return row.unlisted() if model.deprecated else row
 
 
-def _names(match: Mapping[str, Any]) -> Iterator[str]:
+def _names(match: object) -> Iterator[str]:
     """A rule of matching as names and patterns, see ``names``."""
-    for rule, value in match.items():
-        match rule:
-            case "or":
-                for part in value:
+    for rule, value in match.items() if isinstance(match, dict) else ((match, None),):
+        match rule, value:
+            case "or", list(parts):
+                for part in parts:
                     yield from _names(part)
-            case "equals":
+            case "equals", str():
                 yield value.lower()
-            case "starts_with":
+            case "starts_with", str():
                 yield f"{value.lower()}*"
-            case "ends_with":
+            case "ends_with", str():
                 yield f"*{value.lower()}"
-            case "contains":
+            case "contains", str():
                 yield f"*{value.lower()}*"
-            case "regex":
-                yield value if value.startswith("^") else f"^.*(?:{value})"
-            case "and":
-                yield "^" + "".join(_ahead(name) for part in value for name in _names(part))
+            case "regex", str():
+                yield names.checked(value if value.startswith("^") else f"^.*(?:{value})")
+            case "and", list(parts):
+                ahead = (_ahead(name) for part in parts for name in _names(part))
+                yield names.checked("^" + "".join(ahead))
             case _:
-                raise ValueError(f"genai-prices has a rule of matching that is not known: {rule}")
+                said = repr(rule)[:40]
+                raise ValueError(f"genai-prices has a rule of matching that is not known: {said}")
 
 
 def _ahead(name: str) -> str:
@@ -218,7 +228,7 @@ def _has_begun(limit: _Constraint, today: date) -> bool:
 def _factor(standard: _Amounts, changed: _Amounts) -> Decimal | None:
     """By how much every price of tokens is multiplied, where all are by the same."""
     were, are = _steps(standard), _steps(changed)
-    if were.keys() != are.keys() or not all(were.values()):
+    if not were or were.keys() != are.keys() or not all(were.values()):
         return None
     factors = {are[step] / were[step] for step in were}
     factor = factors.pop()

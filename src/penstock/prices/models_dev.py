@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from penstock.prices import amounts
+from penstock.prices.amounts import Tokens
 from penstock.prices.table import Price, Row
 from penstock.types import Rates, RatesAbove
 
@@ -34,7 +36,7 @@ _DIGITS = Context(prec=10)
 
 
 class _Step(Struct):
-    size: int
+    size: Tokens
 
 
 class _Amounts(Struct):
@@ -45,6 +47,9 @@ class _Amounts(Struct):
     reasoning: Decimal | None = None
     input_audio: Decimal | None = None
     output_audio: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        amounts.check(*(getattr(self, key) for key in _KINDS))
 
     def fields(self) -> dict[str, Decimal]:
         """The fields of ``Rates``. Reasoning that costs what output does needs no price; a part
@@ -65,8 +70,8 @@ class _Cost(_Amounts):
 
 
 class _Limit(Struct):
-    context: int | None = None
-    output: int | None = None
+    context: Tokens | None = None
+    output: Tokens | None = None
 
 
 class _Modalities(Struct):
@@ -91,7 +96,8 @@ class _Provider(Struct):
 
 
 class Facts(Struct):
-    """What models.dev says: rows by its own names of providers, and the last day it speaks of."""
+    """What models.dev says: rows by its own names of providers, each price with the day it
+    was last looked at, and the last day of all."""
 
     rows: dict[str, tuple[Row, ...]]
     newest: date
@@ -116,14 +122,14 @@ def _days(model: _Model) -> Iterator[date]:
 
 
 def _row(model: _Model) -> Row:
-    return Row(
+    row = Row(
         id=model.id,
         context=model.limit.context or None,
         output=model.limit.output or None,
         can="".join(_can(model)),
-        price=_prices(model.cost),
-        old=model.status == "deprecated",
+        price=_prices(model.cost, next(_days(model), None)),
     )
+    return row.unlisted() if model.status == "deprecated" else row
 
 
 def _can(model: _Model) -> Iterator[str]:
@@ -138,7 +144,7 @@ def _can(model: _Model) -> Iterator[str]:
         yield "r"
 
 
-def _prices(cost: _Cost | None) -> tuple[Price, ...]:
+def _prices(cost: _Cost | None, since: date | None) -> tuple[Price, ...]:
     """Where both are 0 the model is free, or paid for otherwise: nobody can tell which."""
     if cost is None or not (cost.input or cost.output):
         return ()
@@ -146,7 +152,7 @@ def _prices(cost: _Cost | None) -> tuple[Price, ...]:
     above = tuple(
         msgspec.convert({"tokens": step.tier.size, **step.fields()}, RatesAbove) for step in steps
     )
-    return (Price.of(replace(msgspec.convert(cost.fields(), Rates), above=above)),)
+    return (Price.of(replace(msgspec.convert(cost.fields(), Rates), above=above), since),)
 
 
 def _clean(price: Decimal) -> Decimal:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 
 _COMPACT = re.compile(r"-(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
+_PATH = re.compile(r"^(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/)?models/|^google/")
 
 
 def fit(model: str, id: str, patterns: Iterable[str]) -> bool:
@@ -48,9 +49,23 @@ def _fits(model: str, pattern: str) -> bool:
     return model == core
 
 
+def checked(pattern: str) -> str:
+    """The regular expression, if it is one. Raises ``ValueError``."""
+    try:
+        _compiled(pattern)
+    except (re.error, OverflowError) as error:
+        raise ValueError(f"a pattern of names is no regular expression: {error}") from None
+    return pattern
+
+
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
+
+
+def bare(model: str) -> str:
+    """A model's name without the path that Google's services say before it."""
+    return _PATH.sub("", model)
 
 
 def dashed(model: str) -> str:

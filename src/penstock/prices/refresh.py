@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from msgspec.structs import replace
 from penstock.errors import ConfigError, UnexpectedAnswer
 from penstock.prices import sources, table
 from penstock.prices.table import Table
-from penstock.transport import Request, Timeouts, Transport, origin
+from penstock.transport import Request, Timeouts, Transport, origin, read
 
 _LONGEST = 64 * 1024 * 1024
 _TIMEOUTS = Timeouts(headers=30, first=30, idle=30, total=300)
@@ -28,11 +30,12 @@ async def refresh(transport: Transport, proxy: str = "", today: date | None = No
     ``PenstockError``; ``UnexpectedAnswer`` where the data cannot be read, is older than what is
     here, or has lost that much of a fifth of the providers. The table that is here stays then.
     """
+    file = table.own_file()
     prices = await fetch(transport, sources.GENAI_PRICES, proxy)
     facts = await fetch(transport, sources.MODELS_DEV, proxy)
     held = table.table()
     made = _whole(_build(prices, facts, today or datetime.now(UTC).date()), held)
-    _write(table.encode(made), table.own_file())
+    _write(made, file)
     table.forget()
     return made
 
@@ -47,21 +50,22 @@ async def fetch(transport: Transport, url: str, proxy: str = "") -> bytes:
             raise UnexpectedAnswer(
                 f"{origin(url)} answered with status {status}; try again later", status=status
             )
-        body = bytearray()
-        async with aclosing(response.chunks()) as chunks:
-            async for chunk in chunks:
-                body += chunk
-                if len(body) > _LONGEST:
-                    raise UnexpectedAnswer(f"{origin(url)} sends more than {_LONGEST} bytes")
-        return bytes(body)
+        return await read(response, _LONGEST)
     finally:
         await response.close()
 
 
 def _build(prices: bytes, facts: bytes, today: date) -> Table:
-    try:
+    with _readable():
         return sources.build(prices, facts, today).table
-    except (ValueError, RecursionError) as error:
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Data that cannot be read, or not be written, are told as an answer that was not expected."""
+    try:
+        yield
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise UnexpectedAnswer(f"the price data cannot be read: {error}; try again later") from None
 
 
@@ -86,23 +90,36 @@ def _priced(rows: tuple[table.Row, ...]) -> int:
     return sum(bool(row.price) for row in rows)
 
 
-def _write(data: bytes, file: Path) -> None:
-    """Put the file in place as a whole. Raises ``ConfigError`` where nothing may be written."""
+def _write(made: Table, file: Path) -> None:
+    """Put the file in place as a whole, once it has been read again. Raises ``ConfigError`` where
+    nothing may be written, ``UnexpectedAnswer`` where that reads as something else."""
+    with _readable():
+        data = table.encode(made)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as aside:
-            aside.write(data)
-        _move(Path(aside.name), file)
+        with _aside(file) as aside:
+            aside.write_bytes(data)
+            _compare(made, aside.read_bytes())
+            aside.chmod(0o644)
+            aside.replace(file)
     except OSError as error:
         raise ConfigError(
             f"{file} cannot be written: {error.strerror}; set XDG_CACHE_HOME"
         ) from None
 
 
-def _move(aside: Path, file: Path) -> None:
+@contextmanager
+def _aside(file: Path) -> Iterator[Path]:
+    """A new file beside that one, of which nothing is left afterwards."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent)
+    os.close(descriptor)
     try:
-        aside.chmod(0o644)
-        aside.replace(file)
-    except OSError:
-        aside.unlink()
-        raise
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _compare(made: Table, written: bytes) -> None:
+    with _readable():
+        if table.decode(written) != made:
+            raise ValueError("what was written is not what it says")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from importlib import resources
@@ -19,6 +20,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from penstock.errors import ConfigError
 from penstock.prices import names
 from penstock.types import Rates
 
@@ -32,6 +34,12 @@ CAPABILITIES = {
 }
 """The letters that a row's ``can`` is made of."""
 
+DOUBTS = {"i": "input", "o": "output"}
+"""The letters of prices on which the sources are far apart."""
+
+_UNLISTED = "x"
+"""The letter of a row that is priced, but is no model to chat with now."""
+
 SEE_ALSO = {
     "azure": ("openai", "deepseek", "xai", "moonshot"),
     "azure-anthropic": ("azure", "anthropic"),
@@ -39,9 +47,17 @@ SEE_ALSO = {
     "openai-responses": ("openai",),
     "vertex": ("gemini",),
     "vertex-anthropic": ("anthropic",),
-    "vertex-openai": ("vertex",),
 }
 """Providers that offer the models of others at the prices of those, where they say no other."""
+
+
+_BY_PATH = {
+    "gemini": "gemini",
+    "vertex": "vertex",
+    "vertex-anthropic": "vertex-anthropic",
+    "vertex-openai": "gemini",
+}
+"""Google's services, which take a model's name with a path before it, and whose it is then."""
 
 
 class Price(Struct, frozen=True, array_like=True):
@@ -77,9 +93,9 @@ _USUAL = ("input", "output", "cached_input", "cache_write")
 
 class Row(Struct, frozen=True, array_like=True):
     """One model. ``price``: of those that hold, the last one does; ``can``: letters of
-    ``CAPABILITIES``; ``names``: by what other names it is asked for, see ``names``; ``tiers``: what
-    a service tier changes, as a factor of every price or as prices of its own; ``old``: it may be
-    asked no more."""
+    ``CAPABILITIES`` and ``DOUBTS``, and ``x`` where it is not to be listed; ``names``: by what
+    other names it is asked for, see ``names``; ``tiers``: what a service tier changes, as a factor
+    of every price or as prices of its own."""
 
     id: str
     price: tuple[Price, ...] = ()
@@ -88,12 +104,25 @@ class Row(Struct, frozen=True, array_like=True):
     can: str = ""
     names: tuple[str, ...] = ()
     tiers: dict[str, Decimal | Rates] = field(default_factory=dict)
-    old: bool = False
 
     @property
     def capabilities(self) -> tuple[str, ...]:
         """The words that the letters of ``can`` stand for."""
         return tuple(CAPABILITIES[letter] for letter in self.can if letter in CAPABILITIES)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The kinds whose prices may be others."""
+        return tuple(kind for letter, kind in DOUBTS.items() if letter in self.can)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether it may be a model to chat with now; of others there are prices alone."""
+        return _UNLISTED not in self.can
+
+    def unlisted(self) -> Row:
+        """The row as one that is not to be listed."""
+        return replace(self, can=self.can + _UNLISTED) if self.is_listed else self
 
 
 class Source(Struct, frozen=True):
@@ -141,9 +170,12 @@ def _trimmed(values: list[Any]) -> list[Any]:
 
 
 def own_file() -> Path:
-    """Where the user's copy is, or would be."""
+    """Where the user's copy is, or would be. Raises ``ConfigError`` where there is no home."""
     folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(folder).expanduser() / "penstock" / "prices.json"
+    try:
+        return Path(folder).expanduser() / "penstock" / "prices.json"
+    except RuntimeError:
+        raise ConfigError("there is no home folder; set XDG_CACHE_HOME to a folder") from None
 
 
 @functools.cache
@@ -168,24 +200,34 @@ def own_table() -> Table | None:
     """The user's copy; ``None`` where there is none that can be read."""
     try:
         return decode(own_file().read_bytes())
-    except (OSError, ValueError, RuntimeError):  # RuntimeError: there is no home folder
+    except (OSError, ValueError, ConfigError):
         return None
 
 
 def rows(provider: str) -> tuple[Row, ...]:
     """The rows of a provider, and of those whose models it offers too."""
-    held = table().providers
-    return tuple(
-        row for name in (provider, *SEE_ALSO.get(provider, ())) for row in held.get(name, ())
-    )
+    return tuple(row for name in (provider, *SEE_ALSO.get(provider, ())) for row in own_rows(name))
+
+
+def own_rows(provider: str) -> tuple[Row, ...]:
+    """The rows of a provider alone."""
+    return table().providers.get(provider, ())
 
 
 @functools.lru_cache(maxsize=4096)
 def find(provider: str, model: str, *, priced: bool = False) -> Row | None:
     """The row of a model, by any of its names. ``priced``: the first one that has a price."""
-    candidates = [row for row in rows(provider) if row.price or not priced]
-    return _find(candidates, model.lower()) or _find(candidates, names.dashed(model.lower()))
+    name = model.lower()
+    asked = [(provider, name), (provider, names.dashed(name))]
+    if provider in _BY_PATH:
+        asked.append((_BY_PATH[provider], names.bare(name)))
+    found = (first((row for row in rows(p) if row.price or not priced), n) for p, n in asked)
+    return next((row for row in found if row), None)
 
 
-def _find(candidates: list[Row], model: str) -> Row | None:
-    return next((row for row in candidates if names.fit(model, row.id, row.names)), None)
+def first(candidates: Iterable[Row], model: str) -> Row | None:
+    """The first row of a model, in small letters: one that has its very name, else one with a
+    pattern that fits."""
+    fitting = [row for row in candidates if names.fit(model, row.id, row.names)]
+    named = (row for row in fitting if model == row.id.lower() or model in row.names)
+    return next(named, None) or next(iter(fitting), None)

@@ -34,6 +34,8 @@ _PRICES = {
     "request": "request",
 }
 _EACH = ("search", "request")
+_HIGHEST, _DIGITS = 10**6, 30
+"""Dollars that nobody asks, and more decimals than anybody says."""
 _PARAMETERS = {"tools": "tools", "structured_outputs": "json_schema"}
 _MODALITIES = {"image": "vision", "audio": "audio", "file": "files"}
 
@@ -78,7 +80,8 @@ def _of(value: object) -> Mapping[str, Any]:
 
 
 def _prices(said: Mapping[str, Any]) -> Rates | None:
-    """Prices as text are those of one token; a negative one is not known before the answer."""
+    """Prices as text are those of one token; a negative one is not known before the answer, and one
+    past all bounds is none."""
     found = {kind: _dollars(said.get(key), kind) for key, kind in _PRICES.items()}
     known = {kind: price for kind, price in found.items() if price is not None}
     return msgspec.convert(known, Rates) if "input" in known and "output" in known else None
@@ -89,10 +92,17 @@ def _dollars(said: object, kind: str) -> Decimal | None:
         price = Decimal(said) if isinstance(said, str) else Decimal("nan")
     except InvalidOperation:
         return None
-    if not price.is_finite() or price < 0 or (not price and kind not in ("input", "output")):
+    if not _is_sane(price) or (not price and kind not in ("input", "output")):
         return None
     whole = price if kind in _EACH else price * 10**6
-    return Decimal(f"{whole.normalize():f}")
+    return Decimal(f"{whole.normalize():f}") if whole <= _HIGHEST else None
+
+
+def _is_sane(price: Decimal) -> bool:
+    if not price.is_finite() or not 0 <= price <= _HIGHEST:
+        return False
+    exponent = price.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -_DIGITS
 
 
 def _capabilities(model: _Model) -> Iterator[str]:

@@ -274,7 +274,8 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
     package = ROOT / "src" / "penstock"
     sources = [file for file in package.rglob("*.py") if file.parent.name != "cli"]
     text = "".join(file.read_text("utf-8") for file in sources)
-    read_there = re.findall(r'environ(?:\.get\(|\[)"(\w+)"', text)
+    reads = re.findall(r'(?:environ(?:\.get\(|\[)|variables\.\w+\(|_VARIABLE = )"([\w|]+)"', text)
+    read_there = [name for names in reads for name in names.split("|")]
     usual = re.findall(r'^    api_key_env = "(\w+)"', text, re.MULTILINE)
     assert len(read_there) > 3
     # A service's usual variable is on its own file and in `penstock providers`: a new service

@@ -274,7 +274,9 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
     package = ROOT / "src" / "penstock"
     sources = [file for file in package.rglob("*.py") if file.parent.name != "cli"]
     text = "".join(file.read_text("utf-8") for file in sources)
-    reads = re.findall(r'(?:environ(?:\.get\(|\[)|variables\.\w+\(|_VARIABLE = )"([\w|]+)"', text)
+    reads = re.findall(
+        r'(?:environ(?:\.get\(|\[)|variables\.\w+\(|_VARIABLE = )"\{?([\w|]+)[":]', text
+    )
     read_there = [name for names in reads for name in names.split("|")]
     usual = re.findall(r'^    api_key_env = "(\w+)"', text, re.MULTILINE)
     assert len(read_there) > 3

@@ -5,8 +5,8 @@ both sides: the service's bytes go through unchanged while a decoder reads them 
 ``Translation`` (events in between) -> the listener writes what they yield.
 
 No status is sent before the answer's first spoken event, so that an early failure has its own
-status. A later one is told in the caller's protocol, and then the connection is cut
-(``CutAnswer``), so that nobody takes half an answer for a whole one.
+status. A later one is told in the caller's protocol (``Streamed.tell``), and then the connection is
+cut, so that nobody takes half an answer for a whole one.
 """
 
 from __future__ import annotations
@@ -78,17 +78,23 @@ class Asked(Struct, frozen=True):
         return self.headers.get(STRICT, "").lower() in ("1", "true", "yes")
 
 
+class Streamed(Struct, frozen=True):
+    """A body in pieces: the first, which is there already, those that follow, and what tells a
+    caller of a failure amid them. After that the connection is to be closed without ending the
+    body."""
+
+    first: bytes
+    rest: AsyncGenerator[bytes]
+    tell: Callable[[PenstockError], bytes]
+
+
 class Answer(Struct, frozen=True):
-    """What goes back: a whole body, or chunks that end normally or with ``CutAnswer``."""
+    """What goes back."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes | AsyncGenerator[bytes]
+    body: bytes | Streamed
     reason: str | None = None
-
-
-class CutAnswer(Exception):
-    """The answer failed after it began: close the connection without ending the body."""
 
 
 class _NotFound(InvalidRequest):
@@ -175,8 +181,8 @@ class Gateway:
         kind = encoder.content_type or protocol.stream_type
         chunks = translation.stream(encoder)
         first = await anext(chunks, b"")  # an error before anything is spoken has its own status
-        told = _told(first, chunks, lambda: encoder)
-        return Answer(200, {"Content-Type": kind, **_UNBUFFERED, **translation.headers}, told)
+        headers = {"Content-Type": kind, **_UNBUFFERED, **translation.headers}
+        return Answer(200, headers, Streamed(first, chunks, encoder.error))
 
     async def _embed(self, route: Route, asked: Asked) -> Answer:
         form = route.embeddings or route.protocol.embeddings
@@ -203,8 +209,12 @@ class Gateway:
             return await _relay_whole(provider, raw, model)
         chunks = _relay(provider, raw, model, lambda: self._encoder(protocol, value))
         first = await anext(chunks, b"")
-        told = _told(first, chunks, lambda: self._encoder(protocol, value))
-        return Answer(200, {"Content-Type": protocol.stream_type, **_UNBUFFERED}, told)
+
+        def tell(error: PenstockError) -> bytes:
+            return self._encoder(protocol, value).error(error)
+
+        headers = {"Content-Type": protocol.stream_type, **_UNBUFFERED}
+        return Answer(200, headers, Streamed(first, chunks, tell))
 
     def _encoder(self, protocol: Protocol, value: dict[str, Any]) -> Encoder:
         """For a failure amid a relay, whose request the service alone has read until now."""
@@ -309,21 +319,6 @@ async def _relay_whole(provider: HTTPProvider, body: bytes, model: str) -> Answe
         # A stream where a whole answer was asked.
         reply = collect(protocol.decode_response(answer, response.delimited))
     return _whole(protocol.encode_response(reply))
-
-
-async def _told(
-    first: bytes, chunks: AsyncGenerator[bytes], encoder: Callable[[], Encoder]
-) -> AsyncGenerator[bytes]:
-    """The chunks; a failure amid them is told to the caller before the answer is cut."""
-    async with aclosing(chunks):
-        try:
-            yield first
-            async for chunk in chunks:
-                yield chunk
-        except PenstockError as error:
-            logger.warning("answer cut: %s", error.message)
-            yield encoder().error(error)
-            raise CutAnswer from None
 
 
 def read_object(body: bytes) -> dict[str, Any]:

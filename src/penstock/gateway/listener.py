@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError, RawRequestMessage
 
-from penstock.errors import ConfigError, InvalidRequest
+from penstock.errors import ConfigError, InvalidRequest, PenstockError
 from penstock.gateway.guard import check_address
-from penstock.gateway.handler import Answer, Asked, CutAnswer, Gateway, failure
+from penstock.gateway.handler import Answer, Asked, Gateway, Streamed, failure, logger
 
 _MAX_BODY = 32 * 1024 * 1024
 _BACKLOG = 4096
@@ -100,24 +100,33 @@ def _whole(answer: Answer) -> web.Response:
 
 
 async def _stream(
-    request: web.BaseRequest, answer: Answer, chunks: AsyncGenerator[bytes]
+    request: web.BaseRequest, answer: Answer, streamed: Streamed
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    async with aclosing(chunks):
+    async with aclosing(streamed.rest) as chunks:
         await response.prepare(request)
         transport = request.transport
         if transport is None:  # the caller has left
             return response
         write = response.write
         try:
-            async for chunk in chunks:
-                if transport.get_write_buffer_size() + len(chunk) < _SLOW:
-                    await write(chunk)
-                else:  # the caller reads slowly, or not at all
-                    async with asyncio.timeout(_WRITE_LIMIT):
+            try:
+                await _patiently(write, streamed.first)
+                async for chunk in chunks:
+                    if transport.get_write_buffer_size() + len(chunk) < _SLOW:
                         await write(chunk)
+                    else:
+                        await _patiently(write, chunk)
+            except PenstockError as error:
+                logger.warning("answer cut: %s", error.message)
+                await _patiently(write, streamed.tell(error))
+                transport.close()  # what was written goes out; the last chunk never
         except TimeoutError:
             transport.abort()
-        except CutAnswer:  # what was written goes out; the last chunk never
-            transport.close()
     return response
+
+
+async def _patiently(write: Callable[[bytes], Awaitable[None]], data: bytes) -> None:
+    """Write to a caller who may read slowly, or not at all. Raises ``TimeoutError``."""
+    async with asyncio.timeout(_WRITE_LIMIT):
+        await write(data)

@@ -68,7 +68,7 @@ def model_of(provider: Embedder, asked: str, found: str) -> str:
     if asked not in ("", provider.name):
         return found
     if not provider.embedding_model and getattr(provider, "embeddings", None) is not None:
-        known = f"as {provider.name}/MODEL"
+        known = f"as {provider.name}/MODEL or openai/text-embedding-3-small"
         raise InvalidRequest(f"name a model that makes vectors, {known}", param="model")
     return provider.embedding_model
 

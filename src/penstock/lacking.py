@@ -24,5 +24,5 @@ def of(provider: Provider, key: str = "") -> str:
 
 
 def _key(provider: Provider, said: str) -> str:
-    has_key = getattr(provider, "api_key", "")
-    return "" if has_key else said or str(getattr(provider, "api_key_env", ""))
+    usual = said or str(getattr(provider, "api_key_env", ""))
+    return "" if getattr(provider, "api_key", "") or variables.first(usual) else usual

@@ -39,3 +39,10 @@ def test_what_we_say_ourselves_stands_alone() -> None:
     assert told(Unauthorized("openai needs a key: set OPENAI_API_KEY or pass api_key=")) == (
         "openai needs a key: set OPENAI_API_KEY"
     )
+
+
+def test_a_command_is_named_as_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [".venv/bin/penstock"])
+    monkeypatch.setenv("PATH", "")
+    said = told(UnknownModel("no model 'x'; `penstock models` lists them"))
+    assert said == "no model 'x'; `.venv/bin/penstock models` lists them"

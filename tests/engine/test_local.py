@@ -371,7 +371,8 @@ async def test_without_a_name_the_default_answers(tiny_model: Path) -> None:
     ("name", "says"),
     [
         ("", "no model was named, and none was pulled"),
-        ("nothing-like-it", "`penstock pull nothing-like-it`"),
+        ("nothing-like-it", "`penstock pull` lists some to fetch"),
+        ("qwen3-0.6b", "`penstock pull qwen3-0.6b` fetches it"),
         ("no/such/file.gguf", r"there is no file file\.gguf"),
         ("~nobody-of-that-name/file.gguf", r"there is no file file\.gguf"),
         ("a\x1b[2J.gguf", r"there is no file a\ufffd\[2J\.gguf"),

@@ -88,4 +88,6 @@ def print_details(catalog: Catalog, line: ProviderLine) -> None:
 def _next_step(catalog: Catalog, name: str) -> str:
     """What makes it ready."""
     lack = catalog.lacks(f"{name}/any").removeprefix(f"{name} is not set up: ")
-    return lack or f"`{command()} pull` lists models to fetch"  # it is the only one that lacks that
+    if name == "local":
+        return lack or f"`{command()} pull` lists models to fetch, or name a file: -m local/PATH"
+    return lack or f"it answers where it is named: -m {name}/MODEL"

@@ -14,6 +14,7 @@ def told(error: PenstockError) -> str:
     name = error.provider or error.message.partition(" ")[0]
     address = variable(name, "base_url")
     text = re.sub(r",? or pass api_key=", "", error.message)
+    text = text.replace("`penstock ", f"`{command()} ")
     text = text.replace("or pass base_url=", f"or {address}")
     text = re.sub(r"a base_url (that begins .*)", rf"an address \1: set {address}", text)
     return text if error.status is None else _of_a_service(error, text)

@@ -30,14 +30,14 @@ SUGGESTED = (
         "ggml-org/gemma-3-1b-it-GGUF",
         "gemma-3-1b-it-Q4_K_M.gguf",
         806 * _MB,
-        "Gemma Terms of Use",
+        "Gemma",
     ),
     Suggested(
         "llama-3.2-1b",
         "bartowski/Llama-3.2-1B-Instruct-GGUF",
         "Llama-3.2-1B-Instruct-Q4_K_M.gguf",
         808 * _MB,
-        "Llama 3.2 Community",
+        "Llama 3.2",
     ),
     Suggested(
         "smollm2-1.7b",

@@ -27,6 +27,7 @@ from penstock.errors import (
 from penstock.events import Event
 from penstock.http_provider import HTTPProvider
 from penstock.hub import store
+from penstock.hub.suggested import SUGGESTED
 from penstock.local_engine import LAST_ANSWER, direct
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.protocols.openai_chat.dialects.llamacpp import LlamaCpp
@@ -166,11 +167,7 @@ class Local(HTTPProvider):
             )
         path = store.find(name) or _path(name)
         if path.suffix != ".gguf" and not path.exists():
-            raise UnknownModel(
-                f"no model {name!r} was pulled; `penstock pull {name}` may know it, and "
-                "`penstock models` lists those that are here",
-                param="model",
-            )
+            raise UnknownModel(f"no model {name!r} was pulled; {_fetched(name)}", param="model")
         context, slots = self._number("context", CONTEXT), self._number("slots", SLOTS)
         self._check_memory(context, slots)
         return Model(
@@ -202,6 +199,13 @@ class Local(HTTPProvider):
 
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
         return direct(await super().request(method, url, body, accept, key))
+
+
+def _fetched(name: str) -> str:
+    """How a model that is not here may come here."""
+    if any(name == model.name for model in SUGGESTED):
+        return f"`penstock pull {name}` fetches it"
+    return "`penstock pull` lists some to fetch, `penstock models local` those that are here"
 
 
 def _path(name: str) -> Path:

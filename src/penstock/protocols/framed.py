@@ -63,6 +63,11 @@ class Answer(ABC):
         (``delimited``: see ``Decoder.close``)."""
         raise StreamTruncated("the stream was cut before the service ended it")
 
+    def plainly(self, payloads: list[bytes]) -> list[Event] | None:
+        """The events of frames that are nothing out of the ordinary, where that can be told at a
+        glance; ``None``, and nothing is changed: ``read`` them."""
+        return None
+
 
 class FramedDecoder(Decoder):
     """Reads a stream of frames, or the whole answer that some services send instead.
@@ -87,16 +92,29 @@ class FramedDecoder(Decoder):
     def whole(self) -> bool:  # type: ignore[override]
         return self._whole is not None
 
-    def feed(self, data: bytes) -> Iterator[Event]:
+    def feed(self, data: bytes) -> Iterable[Event]:
+        payloads: Iterable[bytes] | None = None
+        if self._begun and self._whole is None and not self._done:
+            try:
+                payloads = self._frames.feed(data)
+            except PenstockError:
+                self._done = True
+                raise
+            # Most chunks are a piece of text and no more; a list of it costs half a generator.
+            if type(payloads) is list and (said := self._answer.plainly(payloads)) is not None:
+                return said
+        return self._feed(data, payloads)
+
+    def _feed(self, data: bytes, payloads: Iterable[bytes] | None) -> Iterator[Event]:
         if self._done:
             return
         try:
-            if not self._begun:
+            if payloads is None and not self._begun:
                 data = self._sniff(data)
             if self._whole is not None:
                 self._keep_whole(self._whole, data)
                 return
-            yield from self._answer.read(self._frames.feed(data))
+            yield from self._answer.read(self._frames.feed(data) if payloads is None else payloads)
         except PenstockError:
             self._done = True  # a stream that failed once does not end well later
             raise

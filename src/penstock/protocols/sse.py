@@ -37,6 +37,8 @@ class SSEDecoder:
     def feed(self, data: bytes) -> Iterable[bytes]:
         """The ``data`` of each event that these bytes complete; after them ``MalformedStream``
         if one is too long."""
+        if self._begun and not self.pending and _is_one(data):
+            return [data[6:-2]]
         if not self._begun:
             data = self._join(data)
             if len(data) < len(_BOM) and _BOM.startswith(data):
@@ -93,6 +95,17 @@ class SSEDecoder:
     def _check(self) -> None:
         if self.pending > MAX_EVENT + _OUTER_LINE_ENDS:
             raise _too_long()
+
+
+def _is_one(data: bytes) -> bool:
+    """Whether it is one event of one line of data, as most chunks of a stream are."""
+    return (
+        data.startswith(b"data: ")
+        and data.endswith(b"\n\n")
+        and data.count(b"\n") == 2
+        and b"\r" not in data
+        and len(data) <= MAX_EVENT
+    )
 
 
 def _are_plain(events: Sequence[bytes]) -> bool:

@@ -110,6 +110,15 @@ class ChatAnswer(Answer):
             if self.ended:
                 return
 
+    def plainly(self, payloads: list[bytes]) -> list[Event] | None:
+        if not self.plain:
+            return None
+        try:
+            said = [decode_plain(payload).choices[0].delta.content for payload in payloads]
+        except json.UNREADABLE:
+            return None
+        return [TextDelta(content, self.index) for content in said if content]
+
     def take(self, payload: bytes) -> Iterator[Event]:
         if payload.strip() == b"[DONE]":
             return self.end()

@@ -276,7 +276,9 @@ async def test_a_token_that_was_refused_is_asked_for_anew(
         service_account(tmp_path, monkeypatch, token_uri=upstream.url)
         account = GoogleAccount()
         assert await proved(account) == "Bearer ya29.one"
-        account.refused(ASKED)
+        account.refused(replace(ASKED, headers={"Authorization": "Bearer ya29.older"}))
+        assert await proved(account) == "Bearer ya29.one"
+        account.refused(replace(ASKED, headers={"Authorization": "Bearer ya29.one"}))
         assert await proved(account) == "Bearer ya29.two"
 
 

@@ -8,7 +8,6 @@ import time
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from urllib.parse import urlencode
-from weakref import WeakKeyDictionary
 
 import msgspec
 from msgspec import Struct
@@ -64,10 +63,10 @@ class _Token(Struct, frozen=True):
         return time.monotonic() < self.until and time.time() < self.until_wall
 
 
-_tokens: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[_Token]]] = (
-    WeakKeyDictionary()
-)
-"""What each event loop has, or is asking for, of each identity."""
+_tokens: dict[Hashable, _Token] = {}
+"""The last one of each identity, for the whole process."""
+_asking: dict[tuple[asyncio.AbstractEventLoop, Hashable], asyncio.Task[_Token]] = {}
+"""Those that each event loop is asking for."""
 
 
 class TokenAccount(Account):
@@ -90,28 +89,30 @@ class TokenAccount(Account):
         return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
 
     def refused(self, request: Request) -> None:
-        _tokens.get(asyncio.get_running_loop(), {}).pop((type(self), self.identity()), None)
+        who = type(self), self.identity()
+        kept = _tokens.get(who)
+        if kept and request.headers.get("Authorization") == f"Bearer {kept.text}":
+            del _tokens[who]
 
     async def _token(self, request: Request, send: Send) -> Secret:
         """The token that is kept, or the one that is being asked for; whoever stops waiting for it
         stops nobody else."""
-        kept = _tokens.setdefault(asyncio.get_running_loop(), {})
-        who = (type(self), self.identity())
-        task = kept.get(who)
-        if task is None or (task.done() and not _is_good(task)):
-            task = kept[who] = asyncio.ensure_future(_get(self.grant(), request, send))
-            task.add_done_callback(_look_away)
+        who = type(self), self.identity()
+        kept = _tokens.get(who)
+        if kept and kept.is_good():
+            return kept.text
+        place = asyncio.get_running_loop(), who
+        task = _asking.get(place)
+        if task is None:
+            task = _asking[place] = asyncio.ensure_future(_get(self.grant(), request, send))
+            task.add_done_callback(lambda done: _keep(who, _asking.pop(place, done)))
         return (await asyncio.shield(task)).text
 
 
-def _is_good(task: asyncio.Task[_Token]) -> bool:
-    return not task.cancelled() and task.exception() is None and task.result().is_good()
-
-
-def _look_away(task: asyncio.Task[_Token]) -> None:
-    """A failure that nobody waits for any more is no news."""
-    if not task.cancelled():
-        task.exception()
+def _keep(who: Hashable, task: asyncio.Task[_Token]) -> None:
+    """Keep what came; a failure that nobody waits for any more is no news."""
+    if not task.cancelled() and task.exception() is None:
+        _tokens[who] = task.result()
 
 
 async def _get(grant: Grant, request: Request, send: Send) -> _Token:

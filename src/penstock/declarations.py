@@ -18,6 +18,7 @@ _CLASS = re.compile(
     r"((?:(?:[ \t].*)?\n)*)",
     re.MULTILINE,
 )
+_FILE_DOC = re.compile(r'"""(.*?)"""', re.DOTALL)
 _ANY_CLASS = re.compile(r"^class ", re.MULTILINE)
 _MEMBER = re.compile(r"^    (?:async )?(?:def )?(\w[\w, ]*?) *(?:[:=(]|$)", re.MULTILINE)
 _TEXT = re.compile(
@@ -33,7 +34,7 @@ _BASES = {_ENGINE, _SERVICE, "Provider", *_WRITTEN}
 _HARMLESS = {
     *_ASKED,
     *("answers_unasked", "default_model", "embedding_model", "embeddings", "headers"),
-    *("key_header", "models", "owner", "protocol", "small_model", "supports_embeddings"),
+    *("key_header", "models", "owner", "protocol", "small_model"),
     *("encode_request", "recognise"),
 }
 """What a class may have without being ready, or not, for another reason than its key."""
@@ -72,7 +73,17 @@ def read(file: Path) -> Declared:
         return Declared()
     name = file.parent.name if file.stem == "__init__" else file.stem
     found = _class(f"{text}\n", name)
-    return _declared(*found, {*_MENTION.findall(text)}) if found else Declared()
+    if found is None:
+        return Declared()
+    base, doc, body = found
+    return _declared(base, doc or _words(text), body, {*_MENTION.findall(text)})
+
+
+def _words(text: str) -> str:
+    """What the file says it is, where its class does not: up to the page that it names."""
+    said = _FILE_DOC.match(text)
+    first = said[1].partition("\n\n")[0].partition("https://")[0] if said else ""
+    return " ".join(first.split())
 
 
 def _class(text: str, name: str) -> tuple[str, str, str] | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
@@ -90,6 +91,8 @@ class Provider(ABC):
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = _name_of(cls)
+        if not cls.__dict__.get("__doc__"):
+            cls.__doc__ = _words_of(cls.__module__)
 
     def __init__(self, **given: Any) -> None:
         """``given``: see ``Settings``. Raises ``ConfigError`` for a setting that is not one."""
@@ -184,6 +187,12 @@ def _name_of(cls: type[Provider]) -> str:
     if package == "penstock.providers":
         return module.replace("_", "-")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+
+def _words_of(module: str) -> str | None:
+    """What a provider's file says it is: its first words, up to the page that it names."""
+    said = getattr(sys.modules.get(module), "__doc__", None) or ""
+    return " ".join(said.partition("\n\n")[0].partition("https://")[0].split()) or None
 
 
 def split(provider: Provider, options: Mapping[str, Any]) -> tuple[Provider, dict[str, Any]]:

@@ -118,7 +118,7 @@ def test_a_key_in_the_environment_makes_a_provider_configured_and_the_default() 
     assert said["default"]["why"] == "OPENAI_API_KEY is set"
     assert said["openai"]["key"] == "OPENAI_API_KEY"
     assert said["openai"]["how"] == "OPENAI_API_KEY"
-    assert said["openai"]["about"] == "OpenAI, by its Chat Completions API."
+    assert said["openai"]["about"] == "OpenAI's chat."
 
 
 def test_an_engine_that_runs_is_shown_with_its_address_and_answers() -> None:

@@ -1,12 +1,10 @@
-"""Anthropic. https://docs.anthropic.com/en/api/messages (read 2026-11-21)"""
+"""Anthropic, by its Messages API. https://docs.anthropic.com/en/api/messages (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.anthropic_messages import AnthropicMessages
 
 
 class Anthropic(HTTPProvider):
-    """Anthropic, by its Messages API."""
-
     url = "https://console.anthropic.com"
     base_url = "https://api.anthropic.com"
     api_key_env = "ANTHROPIC_API_KEY"

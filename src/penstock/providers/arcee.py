@@ -1,12 +1,10 @@
-"""Arcee. https://docs.arcee.ai/api-reference/your-first-api-call (read 2026-11-21)"""
+"""Arcee: Trinity. https://docs.arcee.ai/api-reference/your-first-api-call (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Arcee(HTTPProvider):
-    """Arcee: Trinity."""
-
     url = "https://chat.arcee.ai"
     base_url = "https://api.arcee.ai/api/v1"
     api_key_env = "ARCEEAI_API_KEY|ARCEE_API_KEY"

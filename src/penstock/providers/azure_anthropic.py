@@ -1,4 +1,4 @@
-"""Claude in Microsoft Foundry.
+"""Claude in Microsoft Foundry: models are one's own deployments.
 https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry (read 2026-11-21)
 """
 
@@ -8,8 +8,6 @@ from penstock.protocols.anthropic_messages import VERSION, AnthropicMessages
 
 
 class AzureAnthropic(HTTPProvider):
-    """Claude in Microsoft Foundry: models are one's own deployments."""
-
     url = "https://ai.azure.com"
     base_url = "https://{ANTHROPIC_FOUNDRY_RESOURCE}.services.ai.azure.com/anthropic"
     api_key_env = "ANTHROPIC_FOUNDRY_API_KEY"

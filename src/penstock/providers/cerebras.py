@@ -1,12 +1,11 @@
-"""Cerebras. https://inference-docs.cerebras.ai/resources/openai (read 2026-11-21)"""
+"""Cerebras, fast on chips of its own. https://inference-docs.cerebras.ai/resources/openai (read
+2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat.dialects import cerebras as dialect
 
 
 class Cerebras(HTTPProvider):
-    """Cerebras, fast on chips of its own."""
-
     url = "https://cloud.cerebras.ai"
     base_url = "https://api.cerebras.ai/v1"
     api_key_env = "CEREBRAS_API_KEY"

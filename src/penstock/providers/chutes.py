@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat.dialects.older import Older
 
 
 class Chutes(HTTPProvider):
-    """Chutes."""
-
     url = "https://chutes.ai"
     base_url = "https://llm.chutes.ai/v1"
     api_key_env = "CHUTES_API_KEY"

@@ -5,8 +5,6 @@ from penstock.protocols.cohere_v2_chat import CohereChat
 
 
 class Cohere(HTTPProvider):
-    """Cohere."""
-
     url = "https://dashboard.cohere.com"
     base_url = "https://api.cohere.com"
     api_key_env = "CO_API_KEY"

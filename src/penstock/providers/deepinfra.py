@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat import OpenAIChat
 
 
 class DeepInfra(HTTPProvider):
-    """DeepInfra."""
-
     url = "https://deepinfra.com/dash"
     base_url = "https://api.deepinfra.com/v1/openai"
     api_key_env = "DEEPINFRA_API_KEY|DEEPINFRA_TOKEN|DEEPINFRA_API_TOKEN"

@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat.dialects import deepseek as dialect
 
 
 class DeepSeek(HTTPProvider):
-    """DeepSeek."""
-
     url = "https://platform.deepseek.com"
     base_url = "https://api.deepseek.com"
     api_key_env = "DEEPSEEK_API_KEY"

@@ -1,12 +1,11 @@
-"""Featherless. https://featherless.ai/docs/quickstart-guide (read 2026-11-21)"""
+"""Featherless AI: thousands of open models. https://featherless.ai/docs/quickstart-guide (read
+2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Featherless(HTTPProvider):
-    """Featherless AI: thousands of open models."""
-
     url = "https://featherless.ai"
     base_url = "https://api.featherless.ai/v1"
     api_key_env = "FEATHERLESS_API_KEY|FEATHERLESS_AI_API_KEY"

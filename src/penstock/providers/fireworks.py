@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Fireworks(HTTPProvider):
-    """Fireworks AI."""
-
     url = "https://app.fireworks.ai"
     base_url = "https://api.fireworks.ai/inference/v1"
     api_key_env = "FIREWORKS_API_KEY"

@@ -1,12 +1,10 @@
-"""Friendli. https://friendli.ai/docs/openapi/create-chat-completions (read 2026-11-21)"""
+"""FriendliAI. https://friendli.ai/docs/openapi/create-chat-completions (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat.dialects.older import Older
 
 
 class Friendli(HTTPProvider):
-    """FriendliAI."""
-
     url = "https://friendli.ai"
     base_url = "https://api.friendli.ai/serverless/v1"
     api_key_env = "FRIENDLI_TOKEN"

@@ -5,8 +5,6 @@ from penstock.protocols.gemini_generate import GeminiGenerate
 
 
 class Gemini(HTTPProvider):
-    """Google Gemini."""
-
     url = "https://aistudio.google.com"
     base_url = "https://generativelanguage.googleapis.com"
     api_key_env = "GEMINI_API_KEY|GOOGLE_API_KEY"

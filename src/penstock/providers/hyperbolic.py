@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat.dialects.older import Older
 
 
 class Hyperbolic(HTTPProvider):
-    """Hyperbolic."""
-
     url = "https://app.hyperbolic.ai"
     base_url = "https://api.hyperbolic.xyz/v1"
     api_key_env = "HYPERBOLIC_API_KEY"

@@ -1,12 +1,10 @@
-"""Inception. https://docs.inceptionlabs.ai (read 2026-11-21)"""
+"""Inception: Mercury, which writes by diffusion. https://docs.inceptionlabs.ai (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Inception(HTTPProvider):
-    """Inception: Mercury, which writes by diffusion."""
-
     url = "https://platform.inceptionlabs.ai"
     base_url = "https://api.inceptionlabs.ai/v1"
     api_key_env = "INCEPTION_API_KEY"

@@ -1,12 +1,10 @@
-"""Inference.net. https://docs.inference.net/api/api-quickstart (read 2026-11-21)"""
+"""Inference.net: open models. https://docs.inference.net/api/api-quickstart (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class InferenceNet(HTTPProvider):
-    """Inference.net: open models."""
-
     url = "https://inference.net"
     base_url = "https://api.inference.net/v1"
     api_key_env = "INFERENCE_API_KEY"

@@ -1,12 +1,10 @@
-"""IONOS AI Model Hub. https://api.ionos.com/docs/inference-openai/v1 (read 2026-11-21)"""
+"""IONOS AI Model Hub, Germany. https://api.ionos.com/docs/inference-openai/v1 (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class IONOS(HTTPProvider):
-    """IONOS AI Model Hub, in Germany."""
-
     url = "https://cloud.ionos.com"
     base_url = "https://openai.inference.de-txl.ionos.com/v1"
     api_key_env = "IONOS_API_TOKEN|IONOS_API_KEY"

@@ -1,12 +1,10 @@
-"""Kilo Gateway. https://kilo.ai/docs/gateway/quickstart (read 2026-11-21)"""
+"""Kilo Gateway: many services in one. https://kilo.ai/docs/gateway/quickstart (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Kilo(HTTPProvider):
-    """Kilo Gateway: many services behind one."""
-
     url = "https://app.kilo.ai"
     base_url = "https://api.kilo.ai/api/gateway"
     api_key_env = "KILO_API_KEY"

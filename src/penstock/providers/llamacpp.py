@@ -1,4 +1,4 @@
-"""llama.cpp's server, and llamafile, which is one.
+"""llama.cpp's server on one's own machine.
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md (read 2026-11-21)"""
 
 from penstock.local_engine import LAST_ANSWER, LocalEngine
@@ -6,8 +6,6 @@ from penstock.protocols.openai_chat.dialects import llamacpp as dialect
 
 
 class LlamaCpp(LocalEngine):
-    """llama.cpp's server on one's own machine."""
-
     url = "https://github.com/ggml-org/llama.cpp"
     base_url = "http://127.0.0.1:8080/v1"
     owner = "llamacpp"

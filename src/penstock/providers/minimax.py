@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat.dialects import minimax as dialect
 
 
 class MiniMax(HTTPProvider):
-    """MiniMax."""
-
     url = "https://platform.minimax.io"
     base_url = "https://api.minimax.io/v1"
     api_key_env = "MINIMAX_API_KEY"

@@ -1,12 +1,10 @@
-"""Mistral. https://docs.mistral.ai/api (read 2026-11-21)"""
+"""Mistral AI. https://docs.mistral.ai/api (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat.dialects import mistral as dialect
 
 
 class Mistral(HTTPProvider):
-    """Mistral AI."""
-
     url = "https://console.mistral.ai"
     base_url = "https://api.mistral.ai/v1"
     api_key_env = "MISTRAL_API_KEY"

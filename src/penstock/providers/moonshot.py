@@ -1,12 +1,10 @@
-"""Moonshot. https://platform.kimi.ai/docs/api/models-overview (read 2026-11-21)"""
+"""Moonshot AI: Kimi. https://platform.kimi.ai/docs/api/models-overview (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat.dialects import moonshot as dialect
 
 
 class Moonshot(HTTPProvider):
-    """Moonshot AI: Kimi."""
-
     url = "https://platform.kimi.ai"
     base_url = "https://api.moonshot.ai/v1"
     api_key_env = "MOONSHOT_API_KEY"

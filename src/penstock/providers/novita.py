@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat.dialects.older import Older
 
 
 class Novita(HTTPProvider):
-    """Novita AI."""
-
     url = "https://novita.ai"
     base_url = "https://api.novita.ai/openai/v1"
     api_key_env = "NOVITA_API_KEY"

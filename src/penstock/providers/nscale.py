@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Nscale(HTTPProvider):
-    """Nscale."""
-
     url = "https://console.nscale.com"
     base_url = "https://inference.api.nscale.com/v1"
     api_key_env = "NSCALE_SERVICE_TOKEN|NSCALE_API_KEY"

@@ -1,12 +1,10 @@
-"""Ollama's cloud. https://docs.ollama.com/cloud (read 2026-11-21)"""
+"""Ollama's cloud: open models. https://docs.ollama.com/cloud (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.ollama_chat import OllamaChat
 
 
 class OllamaCloud(HTTPProvider):
-    """Ollama's cloud: open models."""
-
     url = "https://ollama.com"
     base_url = "https://ollama.com"
     api_key_env = "OLLAMA_API_KEY"

@@ -1,4 +1,4 @@
-"""OpenAI. https://platform.openai.com/docs/api-reference/chat (read 2026-11-21)"""
+"""OpenAI's chat. https://platform.openai.com/docs/api-reference/chat (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.embeddings.openai import OPENAIS_OWN
@@ -6,8 +6,6 @@ from penstock.protocols.openai_chat import OpenAIChat
 
 
 class OpenAI(HTTPProvider):
-    """OpenAI, by its Chat Completions API."""
-
     url = "https://platform.openai.com"
     base_url = "https://api.openai.com/v1"
     api_key_env = "OPENAI_API_KEY"

@@ -1,12 +1,11 @@
-"""OpenRouter. https://openrouter.ai/docs/api-reference/overview (read 2026-11-21)"""
+"""OpenRouter: many services behind one. https://openrouter.ai/docs/api-reference/overview (read
+2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat.dialects import openrouter as dialect
 
 
 class OpenRouter(HTTPProvider):
-    """OpenRouter: many services behind one."""
-
     url = "https://openrouter.ai"
     base_url = "https://openrouter.ai/api/v1"
     api_key_env = "OPENROUTER_API_KEY"

@@ -1,4 +1,5 @@
-"""Perplexity. https://docs.perplexity.ai/docs/agent-api/openai-compatibility (read 2026-11-21)"""
+"""Perplexity, which answers from the web where the tool ``web_search`` is given.
+https://docs.perplexity.ai/docs/agent-api/openai-compatibility (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.embeddings.perplexity import PerplexityEmbeddings
@@ -6,8 +7,6 @@ from penstock.protocols.openai_responses import OpenAIResponses
 
 
 class Perplexity(HTTPProvider):
-    """Perplexity, which answers from the web where the tool ``web_search`` is given."""
-
     url = "https://www.perplexity.ai"
     base_url = "https://api.perplexity.ai/v1"
     api_key_env = "PERPLEXITY_API_KEY"

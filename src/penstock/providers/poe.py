@@ -1,12 +1,11 @@
-"""Poe. https://creator.poe.com/api-reference/createChatCompletion (read 2026-11-21)"""
+"""Poe: many services behind one. https://creator.poe.com/api-reference/createChatCompletion (read
+2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat.dialects.older import Older
 
 
 class Poe(HTTPProvider):
-    """Poe: many services behind one."""
-
     url = "https://poe.com"
     base_url = "https://api.poe.com/v1"
     api_key_env = "POE_API_KEY"

@@ -1,4 +1,4 @@
-"""Baidu Qianfan. https://cloud.baidu.com/doc/qianfan/s/rmh4stn9m (read 2026-11-21)"""
+"""Baidu Qianfan: ERNIE. https://cloud.baidu.com/doc/qianfan/s/rmh4stn9m (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.embeddings.openai import OpenAIEmbeddings
@@ -6,8 +6,6 @@ from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Qianfan(HTTPProvider):
-    """Baidu Qianfan: ERNIE."""
-
     url = "https://console.bce.baidu.com/qianfan"
     base_url = "https://qianfan.baidubce.com/v2"
     api_key_env = "QIANFAN_API_KEY"

@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Reka(HTTPProvider):
-    """Reka."""
-
     url = "https://platform.reka.ai"
     base_url = "https://api.reka.ai/v1"
     api_key_env = "REKA_API_KEY"

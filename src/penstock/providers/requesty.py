@@ -1,12 +1,10 @@
-"""Requesty. https://docs.requesty.ai (read 2026-11-21)"""
+"""Requesty: many services behind one. https://docs.requesty.ai (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Requesty(HTTPProvider):
-    """Requesty: many services behind one."""
-
     url = "https://app.requesty.ai"
     base_url = "https://router.requesty.ai/v1"
     api_key_env = "REQUESTY_API_KEY"

@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat.dialects.older import Older
 
 
 class Together(HTTPProvider):
-    """Together AI."""
-
     url = "https://api.together.ai"
     base_url = "https://api.together.ai/v1"
     api_key_env = "TOGETHER_API_KEY"

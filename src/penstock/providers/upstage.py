@@ -1,4 +1,4 @@
-"""Upstage. https://console.upstage.ai/docs/capabilities/generate/chat (read 2026-11-21)"""
+"""Upstage: Solar. https://console.upstage.ai/docs/capabilities/generate/chat (read 2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.embeddings.openai import OpenAIEmbeddings
@@ -6,8 +6,6 @@ from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Upstage(HTTPProvider):
-    """Upstage: Solar."""
-
     url = "https://console.upstage.ai"
     base_url = "https://api.upstage.ai/v1"
     api_key_env = "UPSTAGE_API_KEY"

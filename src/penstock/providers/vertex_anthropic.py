@@ -1,13 +1,11 @@
-"""Claude on Vertex AI. https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai
-(read 2026-11-21)"""
+"""Claude on Google Cloud's Vertex AI.
+https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai (read 2026-11-21)"""
 
 from penstock.protocols.anthropic_messages.vertex import VertexMessages
 from penstock.vertex import VertexProvider
 
 
 class VertexAnthropic(VertexProvider):
-    """Claude on Google Cloud's Vertex AI."""
-
     url = "https://cloud.google.com/vertex-ai"
     api_key_env = "GOOGLE_VERTEX_API_KEY"
     protocol = VertexMessages()

@@ -1,12 +1,11 @@
-"""Volcengine Ark. https://www.volcengine.com/docs/82379/1330310 (read 2026-11-21)"""
+"""Volcengine Ark, of ByteDance: Doubao. https://www.volcengine.com/docs/82379/1330310 (read
+2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class Volcengine(HTTPProvider):
-    """Volcengine Ark, of ByteDance: Doubao."""
-
     url = "https://console.volcengine.com/ark"
     base_url = "https://ark.cn-beijing.volces.com/api/v3"
     api_key_env = "ARK_API_KEY"

@@ -1,12 +1,11 @@
-"""W&B Inference. https://docs.coreweave.com/products/inference/serverless (read 2026-11-21)"""
+"""W&B Inference, of CoreWeave. https://docs.coreweave.com/products/inference/serverless (read
+2026-11-21)"""
 
 from penstock.http_provider import HTTPProvider
 from penstock.protocols.openai_chat import OpenAIChat
 
 
 class WandB(HTTPProvider):
-    """W&B Inference, of CoreWeave."""
-
     url = "https://wandb.ai"
     base_url = "https://api.inference.wandb.ai/v1"
     api_key_env = "WANDB_API_KEY"

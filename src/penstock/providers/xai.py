@@ -5,8 +5,6 @@ from penstock.protocols.openai_chat.dialects import xai as dialect
 
 
 class XAI(HTTPProvider):
-    """xAI."""
-
     url = "https://console.x.ai"
     base_url = "https://api.x.ai/v1"
     api_key_env = "XAI_API_KEY"

@@ -29,7 +29,7 @@ from penstock.errors import (
 )
 from penstock.transport import Request, Response
 from penstock.transport.http import HTTPTransport
-from raw import Script, Upstream, assert_no_secret, head
+from raw import STAY, Script, Upstream, assert_no_secret, head, soon
 
 KEY = rsa.generate_private_key(65537, 2048)
 PEM = KEY.private_bytes(
@@ -267,6 +267,22 @@ async def test_many_who_ask_at_once_share_one_token(
         await asyncio.sleep(0)
         asking[0].cancel()  # who leaves takes nothing from the others
         assert await asyncio.gather(*asking[1:]) == ["Bearer ya29.one"] * 19
+
+
+async def test_when_all_have_left_the_question_for_a_token_is_left_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Upstream([STAY], token("ya29.two")) as upstream:
+        service_account(tmp_path, monkeypatch, token_uri=upstream.url)
+        account = GoogleAccount()
+        asking = [asyncio.ensure_future(proved(account)) for _ in range(3)]
+        connection = await soon(upstream.asked())
+        for one in asking:
+            one.cancel()
+        await soon(connection.closed)
+        left = await asyncio.gather(*asking, return_exceptions=True)
+        assert all(isinstance(each, asyncio.CancelledError) for each in left)
+        assert await proved(account) == "Bearer ya29.two"
 
 
 async def test_a_token_that_was_refused_is_asked_for_anew(

@@ -390,6 +390,17 @@ async def test_an_address_goes_out_with_the_escapes_that_it_came_with() -> None:
     assert seen.startswith(f"GET {path} HTTP/1.1\r\n".encode())
 
 
+@pytest.mark.parametrize(
+    ("typed", "sent"), [("/a%20b c", "/a%20b%20c"), ("/%C3%A9\u00e9", "/%C3%A9%C3%A9")]
+)
+async def test_an_address_that_lacks_escapes_gets_them(typed: str, sent: str) -> None:
+    with Upstream([head(content_length=0)]) as upstream:
+        response = await HTTPTransport().send(Request("GET", upstream.url + typed))
+        await response.close()
+        seen = upstream.asked().result(5).requests[0]
+    assert seen.startswith(f"GET {sent} HTTP/1.1\r\n".encode())
+
+
 @pytest.mark.parametrize("framing", ["chunked", "length", "none"])
 @pytest.mark.parametrize("end", [FIN, RST], ids=["FIN", "RST"])
 async def test_what_came_before_a_cut_is_not_lost_to_a_slow_reader(framing: str, end: Any) -> None:

@@ -63,9 +63,19 @@ class _Token(Struct, frozen=True):
         return time.monotonic() < self.until and time.time() < self.until_wall
 
 
+class _Asking:
+    """A token that is being asked for, and how many wait for it."""
+
+    __slots__ = ("task", "waiting")
+
+    def __init__(self, task: asyncio.Task[_Token]) -> None:
+        self.task = task
+        self.waiting = 0
+
+
 _tokens: dict[Hashable, _Token] = {}
 """The last one of each identity, for the whole process."""
-_asking: dict[tuple[asyncio.AbstractEventLoop, Hashable], asyncio.Task[_Token]] = {}
+_asking: dict[tuple[asyncio.AbstractEventLoop, Hashable], _Asking] = {}
 """Those that each event loop is asking for."""
 
 
@@ -96,23 +106,26 @@ class TokenAccount(Account):
 
     async def _token(self, request: Request, send: Send) -> Secret:
         """The token that is kept, or the one that is being asked for; whoever stops waiting for it
-        stops nobody else."""
+        stops nobody else, and the last one the question."""
         who = type(self), self.identity()
         kept = _tokens.get(who)
         if kept and kept.is_good():
             return kept.text
         place = asyncio.get_running_loop(), who
-        task = _asking.get(place)
-        if task is None:
-            task = _asking[place] = asyncio.ensure_future(_get(self.grant(), request, send))
-            task.add_done_callback(lambda done: _keep(who, _asking.pop(place, done)))
-        return (await asyncio.shield(task)).text
-
-
-def _keep(who: Hashable, task: asyncio.Task[_Token]) -> None:
-    """Keep what came; a failure that nobody waits for any more is no news."""
-    if not task.cancelled() and task.exception() is None:
-        _tokens[who] = task.result()
+        asking = _asking.get(place)
+        if asking is None:
+            task = asyncio.ensure_future(_get(self.grant(), request, send))
+            asking = _asking[place] = _Asking(task)
+        asking.waiting += 1
+        try:
+            found = await asyncio.shield(asking.task)
+            _tokens[who] = found
+            return found.text
+        finally:
+            asking.waiting -= 1
+            if not asking.waiting:  # it has come, or failed, or nobody wants it any more
+                del _asking[place]
+                asking.task.cancel()
 
 
 async def _get(grant: Grant, request: Request, send: Send) -> _Token:

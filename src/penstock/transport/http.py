@@ -11,6 +11,7 @@ import functools
 import io
 import math
 import os
+import re
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from typing import TypeAlias
@@ -96,9 +97,13 @@ class HTTPTransport:
         raise failed.pop()  # out here, so that aiohttp's error, full of headers, is not its context
 
 
+_ESCAPED = re.compile(r"[!-~]+")
+"""An address that leaves nothing to escape; another would break the request's first line."""
+
+
 def _exactly(url: str) -> str | yarl.URL:
     """The address with the escapes that it has, which may be signed; aiohttp would choose anew."""
-    return yarl.URL(url, encoded=True) if "%" in url and url.isascii() else url
+    return yarl.URL(url, encoded=True) if "%" in url and _ESCAPED.fullmatch(url) else url
 
 
 def _data(body: bytes) -> bytes | io.BytesIO | None:

@@ -178,8 +178,7 @@ class Catalog:
             return key
         if address := variables.which(settings.variable(name, "base_url")):
             return address
-        account = "account" if getattr(provider, "account", None) else ""
-        return getattr(provider, "ready_by", account) or "no key needed"
+        return provider.ready_by()
 
     def lacks(self, model: str) -> str:
         """What is missing before that model can be asked, and the step to take; empty where nothing

@@ -143,6 +143,9 @@ class HTTPProvider(Provider):
             return False
         return self.working and ready
 
+    def ready_by(self) -> str:
+        return "account" if self.account is not None else super().ready_by()
+
     def at(self, path: str, model: str = "") -> str:
         """The URL of a path, and its query, below the base URL; ``/..`` before it leads one up.
         ``model``: what is asked there, for a service whose addresses say so beside the

@@ -10,8 +10,8 @@ def of(provider: Provider, key: str = "") -> str:
     """What is missing, in words; empty where nothing is, as far as is known without asking anybody.
     ``key``: the variables, as ``A|B``, that its key is in, where they are not the usual ones.
     Raises ``ConfigError`` where an address cannot be used."""
-    if own := getattr(provider, "lacks", None):
-        return str(own())
+    if (own := provider.lacks()) is not None:
+        return own
     if provider.is_configured():
         return ""
     address = settings.variable(provider.name, "base_url")

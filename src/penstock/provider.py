@@ -132,6 +132,15 @@ class Provider(ABC):
         """Whether it can be asked: it needs no key, or has one."""
         return True
 
+    def ready_by(self) -> str:
+        """What made it ready where nobody said a key or an address, in a word or a few."""
+        return "no key needed"
+
+    def lacks(self) -> str | None:
+        """What to do before it can be asked; empty where it can be, ``None`` where that is told by
+        its key and its address."""
+        return None
+
     def serves(self, model: str) -> bool:
         """Whether a gateway's callers may ask for that model, too."""
         return True

@@ -58,8 +58,6 @@ class Local(HTTPProvider):
     url = "https://github.com/ggml-org/llama.cpp"
     protocol = LlamaCpp()
     headers = LAST_ANSWER
-    ready_by = "pulled"
-    """What made it ready where nobody said anything."""
     _said_model = ""
 
     @property
@@ -71,6 +69,9 @@ class Local(HTTPProvider):
         """Whether there are a llama.cpp and a model for it, pulled or in ``models``; a file that is
         named can be asked all the same."""
         return self._has_server or (bool(self.models or store.default()) and is_installed())
+
+    def ready_by(self) -> str:
+        return "pulled"
 
     def lacks(self) -> str:
         """What to do before a model can be run; empty where one can be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from time import process_time
 
@@ -78,3 +79,15 @@ def test_a_megabyte_fed_byte_by_byte_takes_time_in_proportion() -> None:
     began = process_time()
     assert split(*by(b"x" * 2**20, 1)) == [b"x" * 2**20]
     assert process_time() - began < 20
+
+
+def test_small_pieces_take_room_in_proportion() -> None:
+    decoder = NDJSONDecoder()
+    tracemalloc.start()
+    try:
+        for _ in range(2**16):
+            assert not list(decoder.feed(b"x" + bytes(1)))
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    assert decoder.pending == 2**17

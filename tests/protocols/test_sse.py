@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from time import process_time
 
@@ -173,3 +174,15 @@ def test_a_quarter_megabyte_fed_byte_by_byte_takes_time_in_proportion(line: byte
     began = process_time()
     assert len(split(*by(body, 1))) == 1
     assert process_time() - began < 10  # joined anew at each line end: many minutes
+
+
+def test_small_pieces_take_room_in_proportion() -> None:
+    decoder = SSEDecoder()
+    tracemalloc.start()
+    try:
+        for _ in range(2**16):
+            assert not list(decoder.feed(b"x" + bytes(1)))
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    assert decoder.pending == 2**17

@@ -19,7 +19,7 @@ from penstock.errors import InvalidRequest, PenstockError
 from penstock.events import Event, Reply
 from penstock.protocols import loss
 from penstock.protocols.embeddings import EmbeddingFormat
-from penstock.types import ChatRequest, ModelInfo
+from penstock.types import ChatRequest, ModelInfo, Usage
 
 
 class Decoder(ABC):
@@ -34,6 +34,10 @@ class Decoder(ABC):
     pending: int = 0
     whole: bool = False
     """The body turned out to be a whole answer, though a stream was asked."""
+    usage: Usage | None = None
+    """What the service has said so far that the answer spent; ``None``: nothing. ``partial`` until
+    the service ended the answer, well or badly (an estimate stays one); then its last word, the
+    same as ``Finish.usage``. Worked out when asked, and asking raises nothing."""
 
     @abstractmethod
     def feed(self, data: bytes) -> Iterable[Event]:

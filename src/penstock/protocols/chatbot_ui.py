@@ -237,7 +237,8 @@ class BareTextDecoder(Decoder):
             yield from self._begin(b"")
         self._text.close()
         # With no length and no last chunk, a cut looks the same as an end.
-        yield Finish("stop" if delimited else "unknown", None, estimate_usage(self._bytes))
+        self.usage = estimate_usage(self._bytes)
+        yield Finish("stop" if delimited else "unknown", None, self.usage)
 
 
 class BareTextEncoder(Encoder):

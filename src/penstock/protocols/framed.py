@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeAlias
 
+from msgspec.structs import replace
+
 from penstock.errors import (
     EmptyStream,
     MalformedStream,
@@ -17,10 +19,11 @@ from penstock.errors import (
     StreamTruncated,
     UnexpectedAnswer,
 )
-from penstock.events import Event
+from penstock.events import Event, Finish
 from penstock.protocols import Decoder
 from penstock.protocols.error_body import BLANK, looks_like_html
 from penstock.protocols.sse import MAX_EVENT
+from penstock.types import Usage
 
 ReadWhole: TypeAlias = Callable[[bytes], Iterator[Event]]
 """The events of a whole body; raises ``UnexpectedAnswer`` where it is none."""
@@ -42,10 +45,16 @@ class Frames(Protocol):
 
 class Answer(ABC):
     """What has been said so far. ``began``: something of an answer came; ``ended``: all of it did,
-    and ``Finish`` is given."""
+    and ``Finish`` is given, or the service said that it failed."""
 
     began: bool = False
     ended: bool = False
+
+    @property
+    def usage(self) -> Usage | None:
+        """The last that was said of what the answer spent, as ``Finish`` says it; ``None``:
+        nothing. Raises nothing."""
+        return None
 
     @abstractmethod
     def take(self, payload: bytes) -> Iterator[Event]:
@@ -82,6 +91,7 @@ class FramedDecoder(Decoder):
         self._begun = False
         self._whole: list[bytes] | None = None
         self._whole_size = 0
+        self._whole_usage: Usage | None = None
         self._done = False
 
     @property
@@ -91,6 +101,13 @@ class FramedDecoder(Decoder):
     @property
     def whole(self) -> bool:  # type: ignore[override]
         return self._whole is not None
+
+    @property
+    def usage(self) -> Usage | None:  # type: ignore[override]
+        if self._whole is not None:
+            return self._whole_usage
+        usage = self._answer.usage
+        return usage if usage is None or self._answer.ended else _so_far(usage)
 
     def feed(self, data: bytes) -> Iterable[Event]:
         payloads: Iterable[bytes] | None = None
@@ -142,7 +159,10 @@ class FramedDecoder(Decoder):
             return
         self._done = True
         if self._whole is not None and self._read is not None:
-            yield from _read_uncut(self._read, b"".join(self._whole))
+            for event in _read_uncut(self._read, b"".join(self._whole)):
+                if isinstance(event, Finish):
+                    self._whole_usage = event.usage
+                yield event
             return
         rest = list(self._frames.close())
         try:
@@ -157,6 +177,17 @@ class FramedDecoder(Decoder):
         if not self._answer.began:
             raise EmptyStream("the service's stream held nothing; try again")
         yield from self._answer.close(delimited)
+
+
+def _so_far(usage: Usage) -> Usage | None:
+    """The usage of an answer under way. Zeros alone stand for what is not counted yet: clients of
+    Anthropic's fail without them in the first event."""
+    if not any(getattr(usage, name) for name in _NUMBERS):
+        return None
+    return replace(usage, provenance="partial") if usage.provenance == "reported" else usage
+
+
+_NUMBERS = ("input", "output", "total", "cached_input", "cache_write", "reasoning")
 
 
 def _read_uncut(read: ReadWhole, body: bytes) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from penstock.errors import InvalidRequest
 from penstock.protocols import json
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.types import Tool
 
@@ -43,7 +43,7 @@ def decode_tool(name: str, tool: Mapping[str, Any], where: str) -> Tool:
 
 def _kept(tool: Mapping[str, Any], function: Mapping[str, Any]) -> dict[str, Any]:
     """What is said beyond our own words, of the tool and of its function."""
-    kept = rest(tool, "type", "function")
+    kept = beside(tool, "type", "function")
     if inner := rest(function, "name", "description", "parameters"):
         kept["function"] = inner
     if "description" in function and not function["description"]:

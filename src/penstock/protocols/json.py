@@ -2,6 +2,9 @@
 
 msgspec is strict: it refuses ``"\\ud83d"`` alone, which services do send when an emoji's halves
 fall into two deltas. Those (and only those) go through the standard library.
+
+No parser goes deeper than Python's stack, and what was read near its end could not be written
+again: whatever is nested deeper than ``DEEPEST`` is unreadable, long before.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from penstock.errors import PenstockError
+from penstock.errors import InvalidRequest, PenstockError
 
 T = TypeVar("T")
 
@@ -20,13 +23,44 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueErro
 """Everything that reading a service's JSON can raise."""
 
 
+DEEPEST = 128
+"""Levels of arrays and objects that a service's JSON may have; a schema that it repeats may have
+the caller's, and stands in a few more."""
+CALLERS_DEEPEST = 64
+"""Levels that a caller's body may have."""
+
+
 def encode(value: Any) -> bytes:
-    """``value`` as JSON; halves of characters, which no encoding can write, are mended."""
+    """``value`` as JSON; halves of characters, which no encoding can write, are mended. Raises
+    ``InvalidRequest`` where it is too deep to be written, as only a caller's can be."""
+    try:
+        return _encode(value)
+    except RecursionError:
+        raise InvalidRequest("it is nested too deeply, or goes round in a circle") from None
+
+
+def _encode(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return msgspec.json.encode(mend(value))
 
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether arrays and objects are nested deeper than so many levels in what was read."""
+    level = [value] if type(value) in _NESTING else []
+    while level and levels:
+        levels -= 1
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) in _NESTING
+        ]
+    return bool(level)
+
+
+_NESTING = frozenset((dict, list))
 
 _LINE_ENDS = (
     (b"\xe2\x80\xa8", b"\\u2028"),
@@ -52,17 +86,23 @@ def may_hold_halves(data: bytes) -> bool:
 def loads_leniently(data: bytes, type: type[T], spared: Container[str] = ()) -> T:
     """As ``decode``, with lone surrogates allowed, and mended but in strings under the keys
     ``spared``. Raises one of ``UNREADABLE``."""
-    return msgspec.convert(mend(json.loads(data), spared), type)
+    value = json.loads(data)
+    check_depth(data, value)
+    return msgspec.convert(mend(value, spared), type)
 
 
 def loads(data: bytes) -> Any:
     """Any JSON value. Raises one of ``UNREADABLE``."""
-    try:
-        return msgspec.json.decode(data)
-    except UNREADABLE:
-        if not may_hold_halves(data):
-            raise
-        return loads_leniently(data, Any)
+    return _read(data, ())[0]
+
+
+def check_depth(data: bytes, value: Any) -> None:
+    """Raise one of ``UNREADABLE`` where the ``value`` of ``data`` is nested deeper than
+    ``DEEPEST``; a look at the size is enough for most events of a stream."""
+    if len(data) <= 2 * DEEPEST or data.count(b"{") + data.count(b"[") <= DEEPEST:
+        return
+    if is_deeper(value, DEEPEST):
+        raise ValueError(f"nested deeper than {DEEPEST} levels")
 
 
 def read_object(
@@ -88,16 +128,23 @@ def read_object(
 def _read(data: bytes, in_pieces: Container[str]) -> tuple[Any, bool]:
     """The value, and whether it may hold halves of characters."""
     try:
-        return msgspec.json.decode(data), False
+        value = msgspec.json.decode(data)
     except UNREADABLE:
         if not may_hold_halves(data):
             raise
+    else:
+        check_depth(data, value)
+        return value, False
     return loads_leniently(data, Any, in_pieces), True
 
 
 def mend(value: Any, spared: Container[str] = ()) -> Any:
     """``value`` with the halves of characters joined, or replaced where one half is missing."""
+    if value is None or isinstance(value, int | float):  # most are, and the last look is slow
+        return value
     if isinstance(value, str):
+        if value.isascii():
+            return value
         halves = value.encode("utf-16-le", "surrogatepass")
         return halves.decode("utf-16-le", "replace")
     if isinstance(value, list | tuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from penstock.errors import MalformedStream
+from penstock.protocols.sse import too_many
 
 MAX_LINE = 8 * 1024 * 1024
 """Bytes that one line may have."""
@@ -33,6 +34,8 @@ class NDJSONDecoder:
         if rest:
             self._parts.append(rest)
             self.pending += len(rest)
+            if too_many(self._parts, self.pending):
+                self._parts = [b"".join(self._parts)]
         return self._read(lines)
 
     def close(self) -> Iterator[bytes]:

@@ -21,6 +21,7 @@ _LINE_END = rb"(?:\r\n|\n|\r(?!\n))"
 _EVENT_END = re.compile(_LINE_END + _LINE_END)
 _LINE = re.compile(_LINE_END)
 _OUTER_LINE_ENDS = 4  # one CRLF may stand before an event under way, one after it
+_PARTS, _ROOM = 1024, 64
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -84,6 +85,8 @@ class SSEDecoder:
         if rest:
             self._parts.append(rest)
             self.pending += len(rest)
+            if too_many(self._parts, self.pending):
+                self._parts = [b"".join(self._parts)]
 
     def _read(self, events: Sequence[bytes]) -> Iterator[bytes]:
         for event in events:
@@ -95,6 +98,12 @@ class SSEDecoder:
     def _check(self) -> None:
         if self.pending > MAX_EVENT + _OUTER_LINE_ENDS:
             raise _too_long()
+
+
+def too_many(parts: Sequence[bytes], size: int) -> bool:
+    """Whether so small pieces of so many bytes take more room than they are worth. Joined now, and
+    again when they have grown by a part of it, each is copied only a few times."""
+    return len(parts) > _PARTS + size // _ROOM
 
 
 def _is_one(data: bytes) -> bool:

@@ -297,6 +297,8 @@ def test_an_answer_in_a_services_own_words_holds_one_thing_for_each_input(
 ) -> None:
     with pytest.raises(UnexpectedAnswer):
         check_answer(body, "data", count)
+    with pytest.raises(UnexpectedAnswer):
+        check_answer(b'{"data":[{}],"error":"\xff"}', "data", None)
     check_answer(b'{"data":[{}],"error":null}', "data", None)
     check_answer(b'{"data":{"int8":[[1],[2]],"float":null}}', "data", 2)
 

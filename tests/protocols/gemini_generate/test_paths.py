@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from penstock.errors import UnexpectedAnswer
+from penstock.protocols import Protocol
+from penstock.protocols.anthropic_messages.vertex import VertexMessages
 from penstock.protocols.gemini_generate import GeminiGenerate
+from penstock.protocols.gemini_generate.vertex import VertexGemini
 from penstock.types import ModelInfo
 
 GEMINI = GeminiGenerate()
@@ -89,3 +92,10 @@ def test_models_are_listed_without_the_word_for_model() -> None:
     for wrong in (b"<html>", b"{}", b'{"models": [{}]}', b'{"models": [{"name": 5}]}'):
         with pytest.raises(UnexpectedAnswer, match="model list"):
             GEMINI.decode_models(wrong)
+
+
+@pytest.mark.parametrize(
+    "protocol", [GEMINI, VertexGemini(), VertexMessages()], ids=lambda p: str(p.name)
+)
+def test_half_a_character_of_a_name_is_asked_as_a_question_mark(protocol: Protocol) -> None:
+    assert "/half-%3F:" in protocol.locate("half-\udcff", False)

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.errors import EmptyStream, PenstockError, StreamFailed, StreamTruncated
+from penstock.errors import (
+    EmptyStream,
+    MalformedStream,
+    PenstockError,
+    StreamFailed,
+    StreamTruncated,
+)
 from penstock.events import (
     Event,
     Finish,
@@ -273,6 +279,12 @@ def test_deep_nesting_is_an_error_of_ours(inner: bytes) -> None:
     body = b'{"message":{"tool_calls":[{"function":{"name":"f","arguments":' + inner * 100_000
     assert read(CHAT, body + b"\n").error
     assert outcome_of(CHAT.decode_response(body)).error
+
+
+def test_a_key_that_is_passed_over_must_be_readable_in_the_last_line() -> None:
+    body = b'{"message":{"content":"Hi"},"done":true,"done_reason":"stop","new":"\xff"}\n'
+    outcome = read(CHAT, body)
+    assert (outcome.error, outcome.events[1:]) == (MalformedStream, (TextDelta("Hi", 0),))
 
 
 def test_every_split_gives_the_same_error_after_the_same_events() -> None:

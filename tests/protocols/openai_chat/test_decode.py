@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from time import process_time
 from typing import Any
 
@@ -731,6 +732,23 @@ def test_other_json_is_not_an_answer(wrong: bytes) -> None:
     assert outcome_of(CHAT.decode_response(wrong)).error is UnexpectedAnswer
     assert read(CHAT, wrong).error is UnexpectedAnswer
     assert read(CHAT, by(wrong, 1)) == read(CHAT, wrong)
+
+
+@pytest.mark.parametrize(
+    ("choice", "error"),
+    [
+        ('"index":10,"message":{"content":"Hi"}', EmptyStream),
+        ('"index":0,"message":{"content":["Hi"]}', MalformedStream),
+        ('"index":0,"message":{"content":[{"type":"text","text":"Hi"}]}', None),
+    ],
+)
+def test_a_glance_at_a_whole_answer_sees_what_reading_it_would(
+    choice: str, error: type[PenstockError] | None
+) -> None:
+    body = b'{"choices":[{%s,"finish_reason":"stop"}]}' % choice.encode()
+    assert outcome_of(CHAT.decode_response(body)).error is error
+    with pytest.raises(error) if error else nullcontext():
+        CHAT.check_response(body)
 
 
 @pytest.mark.parametrize("wrong", [b"[]", b"null", b'"x"', b"OK", b"upstream error", b"\xff\xfe"])

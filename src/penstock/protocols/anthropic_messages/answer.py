@@ -25,7 +25,7 @@ from penstock.protocols.anthropic_messages.usage import decode_usage, merge_usag
 from penstock.protocols.framed import Answer
 from penstock.protocols.kept import keep, rest
 from penstock.protocols.loss import RAW
-from penstock.types import Metadata
+from penstock.types import Metadata, Usage
 
 REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -173,6 +173,10 @@ class MessageAnswer(Answer):
         self._usage: dict[str, Any] | None = None
         self._rest: dict[str, Any] = {}
 
+    @property
+    def usage(self) -> Usage | None:
+        return None if self._usage is None else decode_usage(self._usage)
+
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
         for payload in payloads:
             if self.plain >= 0:
@@ -242,8 +246,8 @@ class MessageAnswer(Answer):
     def _begin(self, message: Mapping[str, Any]) -> Iterator[Event]:
         if not self.began:
             self.began = True
-            yield Start(_text(message, "id"), _text(message, "model"))
             self._note(message)
+            yield Start(_text(message, "id"), _text(message, "model"))
 
     def _note(self, said: Mapping[str, Any]) -> None:
         """How the answer ended, what it spent, and what else is said of it."""
@@ -292,8 +296,7 @@ class MessageAnswer(Answer):
         if self.index < 0 and self._reason is None:
             raise EmptyStream("the service ended the stream before it said anything; try again")
         reason = REASONS.get(self._reason or "", "unknown")
-        usage = None if self._usage is None else decode_usage(self._usage)
-        yield Finish(reason, self._reason, usage, {NAME: self._rest} if self._rest else None)
+        yield Finish(reason, self._reason, self.usage, {NAME: self._rest} if self._rest else None)
 
 
 def _text(value: Mapping[str, Any], key: str) -> str:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from penstock.errors import InvalidRequest
 from penstock.protocols import json
 from penstock.protocols.anthropic_messages.citations import NAME, keep_citations
-from penstock.protocols.kept import keep, rest
+from penstock.protocols.kept import beside, keep, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.request_body import read_body
 from penstock.types import (
@@ -144,7 +144,7 @@ def _decode_messages(values: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
                 f"{where}.role is {role!r}: use user or assistant", param=where + ".role"
             )
         parts = _decode_content(value.get("content"), where + ".content")
-        kept = rest(value, "role", "content")
+        kept = beside(value, "role", "content")
         if role == "system":
             kept[RAW] = {IN_PLACE: True}
         elif role == before:
@@ -178,7 +178,7 @@ def _decode_block(block: Any, where: str) -> Part:
             signature = str(more.get("signature") or "")
             return ReasoningPart(text, signature, _kept_of(block, "thinking", "signature"))
         case {"type": "redacted_thinking", "data": str(data)}:
-            kept = {"redacted_thinking": data, **rest(block, "type", "data")}
+            kept = {"redacted_thinking": data, **beside(block, "type", "data")}
             return ReasoningPart("", "", keep(NAME, kept))
         case {"type": "tool_use", "id": str(id), "name": str(name), "input": {**said}}:
             arguments = json.encode(said).decode()
@@ -252,7 +252,7 @@ def _decode_tool(tool: Mapping[str, Any], where: str) -> Tool:
     if not isinstance(schema, Mapping):
         field = f"{where}.input_schema"
         raise InvalidRequest(f"{field} must be an object", param=field)
-    kept = rest(tool, "name", "input_schema")
+    kept = beside(tool, "name", "input_schema")
     if description:
         del kept["description"]
     return Tool(name, description or "", schema, keep(NAME, kept))
@@ -280,7 +280,7 @@ def _decode_choice(
 
 def _kept_of(block: Mapping[str, Any], *known: str, **raw: Any) -> Metadata | None:
     """What a block says beyond our own words for it."""
-    kept = rest(block, "type", *known) | raw
+    kept = beside(block, "type", *known) | raw
     return keep(NAME, kept, cache=_pop_cache(kept))
 
 
@@ -291,6 +291,6 @@ def _pop_cache(kept: dict[str, Any]) -> Any:
 
 
 def _text_metadata(block: Mapping[str, Any]) -> Metadata | None:
-    kept = rest(block, "type", "text")
+    kept = beside(block, "type", "text")
     cache = _pop_cache(kept)
     return keep_citations(kept, cache=cache)

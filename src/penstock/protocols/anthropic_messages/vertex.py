@@ -23,7 +23,7 @@ class VertexMessages(AnthropicMessages):
 
     def locate(self, model: str, stream: bool) -> str:
         method = "streamRawPredict" if stream else "rawPredict"
-        return f"{self.path}/{quote(model, safe='@')}:{method}"
+        return f"{self.path}/{quote(model, safe='@', errors='replace')}:{method}"
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
         return {"anthropic_version": VERSION, **rest(super().encode_request(request), "model")}

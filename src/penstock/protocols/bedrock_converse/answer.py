@@ -29,7 +29,7 @@ from penstock.protocols.bedrock_converse.usage import decode_usage
 from penstock.protocols.framed import Answer
 from penstock.protocols.halves import LONE, Halves
 from penstock.protocols.kept import keep, rest
-from penstock.types import CITATIONS
+from penstock.types import CITATIONS, Usage
 
 REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -101,6 +101,10 @@ class ConverseAnswer(Answer):
         self._spoken = False
         self._stopped = False
         self._usage: Any = None
+
+    @property
+    def usage(self) -> Usage | None:
+        return decode_usage(self._usage) if isinstance(self._usage, Mapping) else None
 
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
         for frame in payloads:
@@ -198,9 +202,8 @@ class ConverseAnswer(Answer):
                 yield event
         if not self._spoken and self._reason is None:
             raise EmptyStream("the service ended the stream before it said anything; try again")
-        usage = decode_usage(self._usage) if isinstance(self._usage, Mapping) else None
         reason = REASONS.get(self._reason or "", "unknown")
-        yield Finish(reason, self._reason, usage, keep(NAME, self._kept))
+        yield Finish(reason, self._reason, self.usage, keep(NAME, self._kept))
 
     def _open(self, number: int, start: Mapping[str, Any]) -> Iterator[Event]:
         if number in self._blocks:

@@ -20,7 +20,7 @@ from penstock.errors import InvalidRequest
 from penstock.protocols import json
 from penstock.protocols.bedrock_converse.citations import decode_citations
 from penstock.protocols.functions import arguments_of
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for
 from penstock.protocols.loss import RAW
 from penstock.types import (
     CACHE,
@@ -105,7 +105,7 @@ def _marked(part: Part, mark: Mapping[str, Any]) -> Part | None:
 def _decode_block(block: Mapping[str, Any], where: str) -> Part:
     match block:
         case {"text": str(text)}:
-            return TextPart(text, keep(NAME, rest(block, "text")))
+            return TextPart(text, keep(NAME, beside(block, "text")))
         case {"text": _}:
             raise InvalidRequest(f"{where}.text must be a string", param=f"{where}.text")
         case {"toolUse": value}:
@@ -146,7 +146,7 @@ def _decode_reasoning(said: Mapping[str, Any]) -> ReasoningPart | None:
     text, signature = said.get("text"), said.get("signature", "")
     if not isinstance(text, str) or not isinstance(signature, str):
         return None
-    return ReasoningPart(text, signature, keep(NAME, rest(said, "text", "signature")))
+    return ReasoningPart(text, signature, keep(NAME, beside(said, "text", "signature")))
 
 
 def decode_cited(value: Mapping[str, Any]) -> TextPart | None:
@@ -156,7 +156,7 @@ def decode_cited(value: Mapping[str, Any]) -> TextPart | None:
     if texts is None or not isinstance(citations, list) or not _are_objects(citations):
         return None
     text = "".join(texts)
-    kept = {"citations": citations, **rest(value, "content", "citations")}
+    kept = {"citations": citations, **beside(value, "content", "citations")}
     if content is not None and (not text or len(texts) != 1):
         kept[RAW] = {"content": content}
     return TextPart(text, keep(NAME, kept, **{CITATIONS: decode_citations(citations)}))
@@ -199,7 +199,7 @@ def decode_media(block: Mapping[str, Any]) -> Part | None:
 
 
 def _kept_of(value: Mapping[str, Any], **raw: Any) -> Metadata | None:
-    said = rest(value, "format", "name", "source")
+    said = beside(value, "format", "name", "source")
     return keep(NAME, said | {RAW: raw} if raw else said)
 
 
@@ -219,7 +219,7 @@ def _decode_call(value: Any, where: str) -> ToolCallPart | None:
     """A call; ``None`` for one of a tool that Bedrock runs itself."""
     needed = {"toolUseId": str, "name": str, "input": Mapping}
     _check(value, needed, where)
-    said = rest(value, *needed)
+    said = beside(value, *needed)
     if isinstance(kind := said.get("type"), str) and kind != OWN_TYPE:
         return None
     arguments = json.encode(value["input"]).decode()
@@ -228,7 +228,7 @@ def _decode_call(value: Any, where: str) -> ToolCallPart | None:
 
 def keep_call(said: Mapping[str, Any]) -> Metadata | None:
     """What a call says beyond its id, name and input."""
-    kept = rest(said, "type")
+    kept = beside(said, "type")
     if "type" in said:
         kept[RAW] = {"type": said["type"]}
     return keep(NAME, kept)
@@ -237,7 +237,7 @@ def keep_call(said: Mapping[str, Any]) -> Metadata | None:
 def _decode_result(value: Any, where: str) -> ToolResultPart | None:
     """A tool's answer; ``None`` for that of a tool that Bedrock runs itself."""
     _check(value, {"toolUseId": str, "content": list}, where)
-    kept = rest(value, "toolUseId", "content")
+    kept = beside(value, "toolUseId", "content")
     if "type" in kept:
         return None
     blocks, place = value["content"], f"{where}.content"

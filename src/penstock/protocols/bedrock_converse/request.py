@@ -30,7 +30,7 @@ from penstock.protocols.bedrock_converse.tools import (
     encode_tools,
 )
 from penstock.protocols.bedrock_converse.unsaid import told
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.request_body import read_body
 from penstock.types import (
@@ -144,7 +144,7 @@ def _decode_messages(values: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
         parts = decode_blocks(value.get("content"), where + ".content")
         raw = {_IN_PLACE: True} if role == "system" else {_APART: True} if role == before else {}
         before = role
-        kept = rest(value, "role", "content")
+        kept = beside(value, "role", "content")
         metadata = keep(NAME, kept | {RAW: raw} if raw else kept)
         if role != "user":
             yield Message(role, parts, metadata)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from penstock.errors import InvalidRequest
 from penstock.protocols.bedrock_converse.blocks import NAME, cache_mark, cache_point
 from penstock.protocols.functions import is_foreign
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for
 from penstock.protocols.loss import RAW
 from penstock.types import CACHE, ChatRequest, Tool
 
@@ -52,7 +52,7 @@ def _decode_tool(item: Mapping[str, Any], where: str) -> Tool:
     if not isinstance(description, str | None):
         field = f"{where}.toolSpec.description"
         raise InvalidRequest(f"{field} must be a string", param=field)
-    kept = rest(spec, "name", "description", "inputSchema")
+    kept = beside(spec, "name", "description", "inputSchema")
     return Tool(spec["name"], description or "", spec["inputSchema"]["json"], keep(NAME, kept))
 
 

@@ -26,6 +26,7 @@ from penstock.protocols.cohere_v2_chat.usage import decode_usage
 from penstock.protocols.framed import Answer
 from penstock.protocols.halves import LONE, Halves
 from penstock.protocols.kept import keep, rest
+from penstock.types import Usage
 
 REASONS: dict[str, FinishReason] = {
     "COMPLETE": "stop",
@@ -86,6 +87,11 @@ class ChatAnswer(Answer):
         self._content: dict[int, _Block] = {}
         self._calls: dict[int, _Block] = {}
         self._text: _Block | None = None
+        self._usage: Any = None
+
+    @property
+    def usage(self) -> Usage | None:
+        return decode_usage(self._usage) if isinstance(self._usage, Mapping) else None
 
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
         for payload in payloads:
@@ -268,18 +274,18 @@ class ChatAnswer(Answer):
             yield from self._close(number)
         for whose in self._halves:
             yield self._lone_half(whose)
-        reason = said.get("finish_reason")
+        reason, self._usage = said.get("finish_reason"), said.get("usage")
+        self.ended = True
         if reason in FAILED or said.get("error"):
             raise decode_stream_failure(said, self._spoken)
-        self.ended = True
         if not self._spoken and not reason:
             raise EmptyStream("the service ended the stream before it said anything; try again")
         raw_reason = None if reason is None else str(reason)
-        usage = _object(said.get("usage") or {}, "usage")
+        _object(self._usage or {}, "usage")
         kept = rest(said, "finish_reason", "usage", "error", "error_type")
         kept = {key: item for key, item in kept.items() if item is not None}
         why = REASONS.get(raw_reason or "", "unknown")
-        yield Finish(why, raw_reason, decode_usage(usage), keep(NAME, kept))
+        yield Finish(why, raw_reason, self.usage, keep(NAME, kept))
 
     def _lone_half(self, whose: Any) -> Event:
         if whose == PLAN:

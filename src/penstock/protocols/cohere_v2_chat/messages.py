@@ -18,7 +18,7 @@ from penstock.protocols import data_url, json
 from penstock.protocols.cohere_v2_chat.citations import citations_of, cited
 from penstock.protocols.cohere_v2_chat.names import NAME
 from penstock.protocols.cohere_v2_chat.plan import PLAN, PLANNED, is_plan
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.types import (
     ImagePart,
@@ -52,17 +52,17 @@ def decode_message(value: Mapping[str, Any], where: str) -> Message:
     match role:
         case "tool":
             id = _string(value, "tool_call_id", where)
-            others = rest(value, "role", "content", "tool_call_id")
+            others = beside(value, "role", "content", "tool_call_id")
             return Message("tool", (ToolResultPart(id, tuple(parts)),), keep(NAME, others))
         case "assistant":
             return _said(value, parts, where)
         case _:
-            others = rest(value, "role", "content")
+            others = beside(value, "role", "content")
             return Message(_ROLES[role], tuple(parts), keep(NAME, others))
 
 
 def _said(value: Mapping[str, Any], parts: list[Part], where: str) -> Message:
-    others = rest(value, "role", "content", PLAN, "tool_calls", "citations")
+    others = beside(value, "role", "content", PLAN, "tool_calls", "citations")
     citations = _list(value, "citations", where)
     if citations and not _attach(parts, citations):
         others["citations"] = citations
@@ -99,7 +99,7 @@ def _part(part: Any, where: str) -> Part:
         raise InvalidRequest(f"{where} must be an object with a type", param=where)
     kind = part["type"]
     inner: Any = part.get(kind)
-    others = rest(part, "type", kind)
+    others = beside(part, "type", kind)
     match kind, inner:
         case "text", str():
             return TextPart(inner, keep(NAME, others))
@@ -107,12 +107,12 @@ def _part(part: Any, where: str) -> Part:
             return ReasoningPart(inner, metadata=keep(NAME, others))
         case "image_url", {"url": str(url)}:
             media_type, data = data_url.split(url)
-            if beside := rest(inner, "url"):
-                others[kind] = beside
+            if more := rest(inner, "url"):
+                others[kind] = more
             return ImagePart("" if data else url, data, media_type, keep(NAME, others))
         case "document", {"data": data}:
             text = data if isinstance(data, str) else json.encode(data).decode()
-            about = {_DOCUMENT: beside} if (beside := rest(inner, "data")) else {}
+            about = {_DOCUMENT: more} if (more := rest(inner, "data")) else {}
             return TextPart(text, {NAME: {RAW: {_DOCUMENT: dict(part)}, **about}})
         case (("text" | "thinking" | "image_url" | "document"), _):
             raise InvalidRequest(f"{where}.{kind} is missing or wrong", param=f"{where}.{kind}")
@@ -128,7 +128,7 @@ def _call(call: Any, where: str) -> ToolCallPart:
     arguments = function.get("arguments")
     if not isinstance(arguments, str | None):
         raise InvalidRequest(f"{where}.arguments must be a string", param=f"{where}.arguments")
-    others = rest(call, "id", "type", "function")
+    others = beside(call, "id", "type", "function")
     if inner := rest(function, "name", "arguments"):
         others["function"] = inner
     id = call.get("id")

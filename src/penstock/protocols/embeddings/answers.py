@@ -29,10 +29,18 @@ def check_answer(body: bytes, key: str, count: int | None) -> None:
     or one of the lists there, has not ``count`` items (``None``: is empty)."""
     said = read_answer(body, dict[str, msgspec.Raw])
     sizes = _sizes(said.get(key, msgspec.Raw(b"null")))
-    if not all(sizes) or not sizes or json.loads(said.get("error", b"null")):
+    if not all(sizes) or not sizes or _has_failed(said):
         raise _failure(body)
     for size in sizes:
         check_count(size, size if count is None else count)
+
+
+def _has_failed(said: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether it says anything of an error, be it unreadable."""
+    try:
+        return bool(json.loads(bytes(said.get("error", b"null"))))
+    except json.UNREADABLE:
+        return True
 
 
 def _sizes(written: msgspec.Raw) -> list[int]:

@@ -58,7 +58,7 @@ class GeminiEmbeddings(CallerFormat):
         super().__init__(most)
 
     def locate(self, model: str) -> str:
-        return f"/v1beta/{quote(_named(model))}:{self.verb}"
+        return f"/v1beta/{quote(_named(model), errors='replace')}:{self.verb}"
 
     def with_path(self, body: Mapping[str, Any], path: str) -> dict[str, Any]:
         found = _MODEL.search(path.partition("?")[0])

@@ -27,7 +27,7 @@ from penstock.types import EmbeddingRequest, Embeddings, Purpose
 
 def _locate(model: str, verb: str) -> str:
     place = model if model.startswith("publishers/") else f"publishers/google/models/{model}"
-    return f"/{quote(place)}:{verb}"
+    return f"/{quote(place, errors='replace')}:{verb}"
 
 
 class VertexContent(GeminiContent):

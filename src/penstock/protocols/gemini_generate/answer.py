@@ -33,7 +33,7 @@ from penstock.protocols.gemini_generate.words import NAME, many
 from penstock.protocols.halves import LONE, Halves
 from penstock.protocols.kept import keep, rest
 from penstock.protocols.loss import RAW
-from penstock.types import CITATIONS
+from penstock.types import CITATIONS, Usage
 
 REASONS: dict[str, FinishReason] = {
     "STOP": "stop",
@@ -89,6 +89,19 @@ class GenerateAnswer(Answer):
         self._beside: dict[str, Any] = {}
         self._created: Any = None
 
+    @property
+    def usage(self) -> Usage | None:
+        try:
+            return self._spent()
+        except MalformedStream:
+            return None
+
+    def _spent(self) -> Usage | None:
+        said = self._usage
+        if isinstance(said, Raw):
+            said = decode_chunk(bytes(said), MalformedStream)
+        return None if said is None else decode_usage(said)
+
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
         for payload in payloads:
             if self.plain:
@@ -127,12 +140,12 @@ class GenerateAnswer(Answer):
         """The events of one chunk; a whole answer is a big one."""
         if value.get("error") is not None:
             raise decode_stream_failure(value, self._spoken)
+        self._note(value)
         if not self.began:
             self.began = True
             id = str(value.get("responseId") or "")
             self._name = id or payload.decode(errors="replace")
             yield Start(id, str(value.get("modelVersion") or ""))
-        self._note(value)
         for candidate in _listed(value, "candidates"):
             if not candidate.get("index"):  # the waist carries one answer
                 yield from self._candidate(candidate)
@@ -288,14 +301,10 @@ class GenerateAnswer(Answer):
             reason = "tool_calls"  # Gemini has no word of its own for it
         elif raw is None and self._is_blocked():
             reason = "content_filter"
-        said = self._usage
-        if isinstance(said, Raw):
-            said = decode_chunk(bytes(said), MalformedStream)
-        usage = None if said is None else decode_usage(said)
         kept = dict(self._about)
         kept |= {BESIDE: self._beside} if self._beside else {}
         kept |= {RAW: {"createTime": self._created}} if self._created else {}
-        return Finish(reason, raw, usage, keep(NAME, kept))
+        return Finish(reason, raw, self._spent(), keep(NAME, kept))
 
 
 def _said(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from penstock import errors
 from penstock.protocols import json
 from penstock.protocols.error_body import error_from_body, error_from_value
+from penstock.retry_after import wait_in
 
 _BY_STATUS: dict[str, type[errors.PenstockError]] = {
     "INVALID_ARGUMENT": errors.InvalidRequest,
@@ -119,9 +120,8 @@ def _delay(details: list[Mapping[str, Any]]) -> float | None:
     """The seconds of a RetryInfo: ``"34.07s"``."""
     for detail in details:
         delay = detail.get("retryDelay")
-        number, unit = (delay[:-1], delay[-1:]) if isinstance(delay, str) else ("", "")
-        if unit == "s" and number.replace(".", "", 1).isdecimal():
-            return float(number)
+        if isinstance(delay, str) and delay.endswith("s"):
+            return wait_in(delay, 0.0)
     return None
 
 

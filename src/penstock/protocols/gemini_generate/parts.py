@@ -16,7 +16,7 @@ from penstock.protocols import call_ids, json
 from penstock.protocols.functions import arguments_of, as_object
 from penstock.protocols.gemini_generate.signatures import is_base64, unwrap
 from penstock.protocols.gemini_generate.words import NAME, in_camel
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.types import (
     AudioPart,
@@ -98,9 +98,9 @@ def _text(part: dict[str, Any], where: str, calls: Calls) -> Part:
     if not isinstance(text, str):
         raise InvalidRequest(f"{where} must be a string", param=where)
     if part.get("thought") and isinstance(signature, str):
-        metadata = keep(NAME, rest(part, "text", "thought", "thoughtSignature"))
+        metadata = keep(NAME, beside(part, "text", "thought", "thoughtSignature"))
         return ReasoningPart(text, unwrap(signature), metadata)
-    return TextPart(text, keep(NAME, rest(part, "text")))
+    return TextPart(text, keep(NAME, beside(part, "text")))
 
 
 def _call(part: dict[str, Any], where: str, calls: Calls) -> Part:
@@ -113,7 +113,7 @@ def _call(part: dict[str, Any], where: str, calls: Calls) -> Part:
     if not isinstance(said, Mapping | None):
         raise InvalidRequest(f"{where}.args must be an object", param=f"{where}.args")
     arguments = "" if said is None else json.encode(said).decode()
-    kept = rest(part, "functionCall") | _inner("functionCall", call, "name", "id", "args")
+    kept = beside(part, "functionCall") | _inner("functionCall", call, "name", "id", "args")
     return ToolCallPart(calls.call(id, name), name, arguments, keep(NAME, kept))
 
 
@@ -126,7 +126,7 @@ def _result(part: dict[str, Any], where: str, calls: Calls) -> Part:
         raise InvalidRequest(f"{where}.response must be an object", param=f"{where}.response")
     failed = said.keys() == {"error"}
     content: list[Part] = [TextPart(_result_text(said["error"] if failed else said))]
-    kept = rest(part, "functionResponse")
+    kept = beside(part, "functionResponse")
     kept |= _inner("functionResponse", result, "name", "id", "response", "parts")
     shown = result.get("parts")
     if not isinstance(shown, list | None):
@@ -146,7 +146,9 @@ def _data(part: dict[str, Any], where: str, calls: Calls) -> Part:
     data, media, name = blob.get("data"), blob.get("mimeType", ""), blob.get("displayName", "")
     if not isinstance(data, str) or not isinstance(media, str) or not isinstance(name, str):
         raise InvalidRequest(f"{where}.data is missing or wrong", param=f"{where}.data")
-    kept = rest(part, "inlineData") | _inner("inlineData", blob, "data", "mimeType", "displayName")
+    kept = beside(part, "inlineData") | _inner(
+        "inlineData", blob, "data", "mimeType", "displayName"
+    )
     raw = {"displayName": name} if name else {}
     metadata = keep(NAME, kept | ({RAW: raw} if raw else {}))
     kind, _, format = media.partition("/")
@@ -162,7 +164,7 @@ def _file(part: dict[str, Any], where: str, calls: Calls) -> Part:
     uri, media, name = file.get("fileUri"), file.get("mimeType", ""), file.get("displayName", "")
     if not isinstance(uri, str) or not isinstance(media, str) or not isinstance(name, str):
         raise InvalidRequest(f"{where}.fileUri is missing or wrong", param=f"{where}.fileUri")
-    kept = rest(part, "fileData") | _inner("fileData", file, "fileUri", "mimeType", "displayName")
+    kept = beside(part, "fileData") | _inner("fileData", file, "fileUri", "mimeType", "displayName")
     raw = {"displayName": name} if name else {}
     metadata = keep(NAME, kept | ({RAW: raw} if raw else {}))
     if not _is_elsewhere(uri):

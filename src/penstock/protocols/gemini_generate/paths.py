@@ -29,7 +29,7 @@ _KINDS = ("models/", "tunedModels/")
 def locate(model: str, stream: bool) -> str:
     """The path, and query, of Google AI's Gemini."""
     name = model if model.startswith(_KINDS) else "models/" + model
-    return "/v1beta/" + quote(name) + method(stream)
+    return "/v1beta/" + quote(name, errors="replace") + method(stream)
 
 
 def method(stream: bool) -> str:

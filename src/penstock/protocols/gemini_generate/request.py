@@ -32,7 +32,7 @@ from penstock.protocols.gemini_generate.tools import (
 )
 from penstock.protocols.gemini_generate.unsaid import sayable
 from penstock.protocols.gemini_generate.words import NAME, in_camel, many
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.request_body import read_body
 from penstock.types import ChatRequest, Message, Part, Role, TextPart, ToolCallPart, ToolResultPart
@@ -123,7 +123,7 @@ def _decode_contents(values: Iterable[Any]) -> Iterator[Message]:
                 f"{where}.role is {role!r}: use user or model", param=f"{where}.role"
             )
         parts = _decode_parts(content, where, calls)
-        kept, joins = rest(content, "role", "parts"), False
+        kept, joins = beside(content, "role", "parts"), False
         for of, run in _runs(parts, _ROLES[role]):
             marked = {RAW: {_JOINS: joins}} if joins != (_joins(of, before)) else {}
             yield Message(_OURS[of], run, keep(NAME, {**kept, **marked}))

@@ -13,7 +13,7 @@ from penstock.errors import InvalidRequest
 from penstock.protocols.functions import is_foreign, known_to
 from penstock.protocols.gemini_generate.schema import to_json_schema
 from penstock.protocols.gemini_generate.words import NAME, in_camel, many
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.types import ChatRequest, Tool
 
@@ -43,7 +43,7 @@ def _decode_function(value: Any, where: str) -> Tool:
         raise InvalidRequest(f"{where}.name is missing", param=f"{where}.name")
     if not isinstance(description, str):
         raise InvalidRequest(f"{where}.description must be a string", param=f"{where}.description")
-    kept = rest(function, "name", "description", "parameters", "parametersJsonSchema")
+    kept = beside(function, "name", "description", "parameters", "parametersJsonSchema")
     key = "parameters" if "parameters" in function else "parametersJsonSchema"
     schema = function.get(key)
     if not isinstance(schema, Mapping | None):

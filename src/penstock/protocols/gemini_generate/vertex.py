@@ -22,7 +22,7 @@ class VertexGemini(GeminiGenerate):
 
     def locate(self, model: str, stream: bool) -> str:
         place = model if model.startswith(_OWN) else f"publishers/google/models/{model}"
-        return f"/{quote(place)}{paths.method(stream)}"
+        return f"/{quote(place, errors='replace')}{paths.method(stream)}"
 
     def key_headers(self, key: str) -> dict[str, str]:
         """An access token is a bearer's; any other key is one of express mode."""

@@ -33,6 +33,7 @@ from penstock.protocols.ollama_chat.lines import (
 from penstock.protocols.ollama_chat.messages import IMAGES
 from penstock.protocols.ollama_chat.names import NAME
 from penstock.protocols.ollama_chat.usage import decode_usage, is_usage
+from penstock.types import Usage
 
 REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -72,6 +73,11 @@ class ChatAnswer(Answer):
         self._calls = 0
         self._head = ""
         self._spoken = False
+        self._last: dict[str, Any] = {}
+
+    @property
+    def usage(self) -> Usage | None:
+        return decode_usage(self._last)
 
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
         for payload in payloads:
@@ -144,16 +150,16 @@ class ChatAnswer(Answer):
     def _end(self, line: Line, payload: bytes) -> Iterator[Event]:
         """What is still held, and ``Finish``. Raises ``EmptyStream`` if nothing was said."""
         self.ended = True
+        keys = {key: item for key, item in decode_keys(payload).items() if item is not None}
+        self._last = keys
         for whose in self._halves:
             kind = ReasoningDelta if whose == "thinking" else TextDelta
             yield kind(LONE, self._part(kind))
             self._spoken = True
         if not self._spoken and not line.done_reason:
             raise EmptyStream("the service ended the stream before it said anything; try again")
-        keys = {key: item for key, item in decode_keys(payload).items() if item is not None}
         others = {key: item for key, item in rest(keys, *_PLACED).items() if not is_usage(key)}
-        usage = decode_usage(keys)
-        yield Finish(self._reason(line), line.done_reason, usage, keep(NAME, others))
+        yield Finish(self._reason(line), line.done_reason, self.usage, keep(NAME, others))
 
     def _reason(self, line: Line) -> FinishReason:
         """Ollama has no word of its own for tool calls."""

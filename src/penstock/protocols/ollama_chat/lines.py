@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from penstock.errors import PenstockError
+from penstock.errors import MalformedStream, PenstockError
 from penstock.protocols import json
 
 
@@ -85,8 +85,12 @@ def _read_line(data: bytes) -> Line:
 
 
 def decode_keys(data: bytes) -> Mapping[str, Any]:
-    """All keys of a line that was read."""
-    value = json.loads(data)
+    """All keys of a line that was read. Raises ``MalformedStream`` where one that was passed over
+    cannot be read."""
+    try:
+        value = json.loads(data)
+    except json.UNREADABLE:
+        raise MalformedStream("the service sent what is not an answer of Ollama's") from None
     return value if isinstance(value, Mapping) else {}
 
 

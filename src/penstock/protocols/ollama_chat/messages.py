@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 from penstock.errors import InvalidRequest
 from penstock.protocols import call_ids
 from penstock.protocols.functions import arguments_of
-from penstock.protocols.kept import keep, kept_for, rest
+from penstock.protocols.kept import beside, keep, kept_for, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.ollama_chat.arguments import decode_arguments
 from penstock.protocols.ollama_chat.images import decode_image
@@ -48,7 +48,7 @@ class MessageReader:
             return self._result(value, where)
         parts: list[Part] = [*_thinking(value, where), *_text(value, where)]
         parts += [*_images(value, where), *self._calls(value, where)]
-        others = rest(value, "role", "content", "thinking", "images", "tool_calls")
+        others = beside(value, "role", "content", "thinking", "images", "tool_calls")
         return Message(role, tuple(parts), keep(NAME, others))
 
     def _calls(self, value: Mapping[str, Any], where: str) -> Iterator[ToolCallPart]:
@@ -64,7 +64,7 @@ class MessageReader:
             self._waiting.remove(call)
         parts = tuple(_text(value, where))
         result = ToolResultPart(id or (call.id if call else ""), parts, name=name)
-        others = rest(value, "role", "content", "tool_name", "tool_call_id")
+        others = beside(value, "role", "content", "tool_name", "tool_call_id")
         return Message("tool", (result,), keep(NAME, others))
 
     def _answered(self, id: str, name: str) -> ToolCallPart | None:
@@ -132,7 +132,7 @@ def _call(call: Any, where: str) -> ToolCallPart:
     if not isinstance(arguments, Mapping | str | None):
         field = where + ".function.arguments"
         raise InvalidRequest(f"{field} must be an object", param=field)
-    others = rest(call, "id", "type", "function")
+    others = beside(call, "id", "type", "function")
     if inner := rest(function, "name", "arguments", "index"):
         others["function"] = inner
     if raw := _shape(call, function):

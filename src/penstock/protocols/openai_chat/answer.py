@@ -41,7 +41,7 @@ from penstock.protocols.openai_chat.chunks import (
 from penstock.protocols.openai_chat.citations import with_citations
 from penstock.protocols.openai_chat.request_decode import LEGACY, NAME, signature_of
 from penstock.protocols.openai_chat.usage import decode_usage
-from penstock.types import Metadata
+from penstock.types import Metadata, Usage
 
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -95,6 +95,10 @@ class ChatAnswer(Answer):
         self._spoken = False
         self._about: dict[str, dict[str, Any]] = {"answer": {}, "choice": {}}
 
+    @property
+    def usage(self) -> Usage | None:
+        return None if self._usage is None else decode_usage(self._usage, self._reasoning_apart)
+
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
         for payload in payloads:
             if self.plain:
@@ -141,6 +145,7 @@ class ChatAnswer(Answer):
     def take_chunk(self, chunk: Chunk) -> Iterator[Event]:
         """The events of one chunk; a whole answer is a big one."""
         self.began = True
+        self._note_usage(chunk)
         if chunk.error is not None and not chunk.choices:
             raise self._error(chunk.error)
         if not self._started:
@@ -151,12 +156,14 @@ class ChatAnswer(Answer):
         for name in ABOUT_ANSWER:
             if (value := getattr(chunk, name)) is not None:
                 self._about["answer"][name] = value
+        if chunk.error is not None:
+            raise self._error(chunk.error)
+
+    def _note_usage(self, chunk: Chunk) -> None:
         if chunk.usage is not None:
             self._usage = chunk.usage
         elif chunk.x_groq is not None and chunk.x_groq.usage is not None:
             self._usage = chunk.x_groq.usage
-        if chunk.error is not None:
-            raise self._error(chunk.error)
 
     def _error(self, error: Any) -> PenstockError:
         value = error if isinstance(error, Mapping) else {"error": str(error)}
@@ -298,9 +305,8 @@ class ChatAnswer(Answer):
         if not self._spoken and self.raw_reason is None:
             raise EmptyStream("the service ended the stream before it said anything; try again")
         reason = _REASONS.get(self.raw_reason or "", "unknown")
-        usage = None if self._usage is None else decode_usage(self._usage, self._reasoning_apart)
         about = {where: said for where, said in self._about.items() if said}
-        yield Finish(reason, self.raw_reason, usage, keep(NAME, about))
+        yield Finish(reason, self.raw_reason, self.usage, keep(NAME, about))
 
     def _lone_half(self, whose: Hashable) -> Event:
         match whose:

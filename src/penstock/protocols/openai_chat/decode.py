@@ -15,7 +15,7 @@ from penstock.events import Event
 from penstock.protocols import Decoder
 from penstock.protocols.framed import FramedDecoder, read_body
 from penstock.protocols.openai_chat.answer import ChatAnswer
-from penstock.protocols.openai_chat.chunks import decode_chunk
+from penstock.protocols.openai_chat.chunks import Choice, decode_chunk
 from penstock.protocols.sse import SSEDecoder
 
 
@@ -29,9 +29,15 @@ def is_usual_response(body: bytes) -> bool:
     if not body.startswith(b"{"):
         return False
     chunk = decode_chunk(body, UnexpectedAnswer)
-    first = chunk.choices[0] if chunk.choices else None
-    ended = first is not None and first.error is None and first.finish_reason
-    return bool(ended and ended != "error" and chunk.error is None)
+    read = [choice for choice in chunk.choices or () if not choice.index]
+    ended = any(choice.finish_reason for choice in read)
+    return ended and chunk.error is None and all(map(_is_usual, read))
+
+
+def _is_usual(choice: Choice) -> bool:
+    said = choice.delta or choice.message
+    in_parts = said is not None and isinstance(said.content, list)
+    return choice.error is None and choice.finish_reason != "error" and not in_parts
 
 
 def decode_response(body: bytes, delimited: bool, answer: ChatAnswer) -> Iterator[Event]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from penstock.errors import InvalidRequest
 from penstock.protocols import data_url, json
 from penstock.protocols.functions import decode_tool
-from penstock.protocols.kept import keep, rest
+from penstock.protocols.kept import beside, keep, rest
 from penstock.protocols.loss import RAW
 from penstock.protocols.request_body import read_body
 from penstock.types import (
@@ -113,7 +113,7 @@ def decode_message(value: Mapping[str, Any], where: str) -> Message:
         known = ", ".join(_ROLES)
         raise InvalidRequest(f"{where}.role is {role!r}: use one of {known}", param=where + ".role")
     parts = _decode_content(value.get("content"), where + ".content")
-    more = rest(value, "role", "content")
+    more = beside(value, "role", "content")
     if role in ("tool", "function"):
         return _decode_result(role, parts, more)
     if role != "assistant":
@@ -181,7 +181,7 @@ def _decode_part(part: Any, where: str) -> Part:
     inner: Any = part.get(kind)
     if kind == "image_url" and isinstance(inner, str):  # OpenAI takes it, though undocumented
         inner = {"url": inner}
-    more = rest(part, "type", kind)
+    more = beside(part, "type", kind)
     cache = _pop_cache(more)
     match kind, inner:
         case "text", str():
@@ -224,7 +224,7 @@ def _decode_file(inner: Mapping[str, Any], more: dict[str, Any], cache: Any) -> 
 def _decode_call(call: Any, where: str) -> ToolCallPart:
     function = call.get("function") if isinstance(call, Mapping) else None
     if isinstance(function, Mapping) and isinstance(function.get("name"), str):
-        more = rest(call, "id", "function")
+        more = beside(call, "id", "function")
         if more.get("type") == "function":
             del more["type"]
         more |= _nested("function", rest(function, "name", "arguments"))

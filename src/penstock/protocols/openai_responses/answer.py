@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from penstock.errors import MalformedStream
+from penstock.errors import MalformedStream, PenstockError
 from penstock.events import SPOKEN, Event, Finish, FinishReason, Start, TextDelta
 from penstock.protocols import json
 from penstock.protocols.framed import Answer
@@ -30,6 +30,7 @@ from penstock.protocols.openai_responses.runs import (
     open_item,
 )
 from penstock.protocols.openai_responses.usage import decode_usage
+from penstock.types import Usage
 
 STOPPED = frozenset(("completed", "complete"))
 INCOMPLETE: dict[str, FinishReason] = {
@@ -68,6 +69,11 @@ class ResponseAnswer(Answer):
         self._halves = Halves()
         self._items: list[Item] = []
         self._places: dict[tuple[int, str], Item] = {}
+        self._usage: Any = None
+
+    @property
+    def usage(self) -> Usage | None:
+        return decode_usage(self._usage) if isinstance(self._usage, Mapping) else None
 
     def read(self, payloads: Iterable[bytes]) -> Iterator[Event]:
         for payload in payloads:
@@ -98,16 +104,14 @@ class ResponseAnswer(Answer):
         match value:
             case {"type": "error"}:
                 raise decode_stream_failure(value, self._spoken)
-            case {"type": "response.failed", "response": {"error": dict()} as response}:
-                raise decode_stream_failure(response, self._spoken)
-            case {"type": "response.failed"}:
-                raise decode_stream_failure({"message": "the service failed"}, self._spoken)
-            case {"type": "response.cancelled"}:
-                raise decode_cancelled(self._spoken)
+            case {"type": "response.failed" | "response.cancelled" as kind}:
+                response = value.get("response")
+                raise self._failed(kind, response if isinstance(response, Mapping) else {})
             case {"type": str(kind), "response": dict() as response} if kind in _STATUSES:
                 yield from self._begin(response)
                 yield from self._end(response, _STATUSES[kind])
             case {"type": "response.created" | "response.in_progress", "response": dict() as said}:
+                self._usage = said.get("usage") or self._usage
                 yield from self._begin(said)
             case {"type": "response.output_item.added", "item": {"type": str()} as item}:
                 yield from self._begin({})
@@ -258,10 +262,9 @@ class ResponseAnswer(Answer):
         """What was not said yet, and ``Finish``."""
         said = response.get("status")
         status = said if isinstance(said, str) else status if "status" not in response else None
-        if status == "failed":
-            raise decode_stream_failure(_failure(response), self._spoken)
-        if status == "cancelled":
-            raise decode_cancelled(self._spoken)
+        if status in ("failed", "cancelled"):
+            raise self._failed(status, response)
+        self._usage = response.get("usage")
         yield from self._settle(objects_of(response, "output"))
         for item in self._items:
             yield from item.end()
@@ -270,13 +273,20 @@ class ResponseAnswer(Answer):
                 if isinstance(whose, Said):
                     yield from item.lone(whose)
         self.ended = True
-        usage = response.get("usage")
         yield Finish(
             self._reason(status, response.get("incomplete_details")),
             status,
-            decode_usage(usage) if isinstance(usage, Mapping) else None,
+            self.usage,
             _finish_metadata(response),
         )
+
+    def _failed(self, status: str, response: Mapping[str, Any]) -> PenstockError:
+        """The error that a response stands for which the service ended badly."""
+        self.ended = True
+        self._usage = response.get("usage") or self._usage
+        if status.endswith("cancelled"):
+            return decode_cancelled(self._spoken)
+        return decode_stream_failure(_failure(response), self._spoken)
 
     def _settle(self, output: list[Mapping[str, Any]]) -> Iterator[Event]:
         """The whole output once more: each item is known by its id, else by its turn among those

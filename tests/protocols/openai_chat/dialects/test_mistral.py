@@ -439,3 +439,12 @@ def test_a_whole_answer_is_read_again(events: tuple[Event, ...]) -> None:
 def test_any_content_is_read_or_refused(content: Any) -> None:
     outcome = read(MISTRAL, frame(delta={"content": content}, finish_reason="stop"))
     assert outcome.finish or issubclass(outcome.error or Exception, PenstockError)
+
+
+def test_calls_where_nobody_calls_are_not_understood() -> None:
+    said = [
+        {"role": "system", "content": "So", "tool_calls": [{"a": 1}]},
+        {"role": "user", "content": "Hi", "tool_call_id": 5},
+    ]
+    request = MISTRAL.decode_request({"model": "m", "messages": said})
+    assert MISTRAL.encode_request(request)["messages"] == said

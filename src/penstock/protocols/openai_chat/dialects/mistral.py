@@ -204,9 +204,9 @@ def _to_mistral(message: dict[str, Any]) -> dict[str, Any]:
     message = dict(message)
     if message["role"] != "tool":
         message.pop("name", None)
-    if message.get("tool_call_id"):
+    if message["role"] == "tool" and message.get("tool_call_id"):
         message["tool_call_id"] = _call_id(message["tool_call_id"])
-    if "tool_calls" in message:
+    if message["role"] == "assistant" and "tool_calls" in message:
         message["tool_calls"] = [{**c, "id": _call_id(c["id"])} for c in message["tool_calls"]]
     if isinstance(content := message.get("content"), list):
         message["content"] = [to_mistral(part) for part in content]

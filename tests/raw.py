@@ -6,10 +6,9 @@
         connection = await soon(upstream.asked())     # the first request has arrived
         await soon(connection.closed)                 # the client has closed its socket
 
-A script is a sequence of steps: bytes are sent as they are, ``FIN``, ``RST`` and ``STAY`` do what
-they say, a ``Gate`` waits until the test opens it, ``Drip`` and ``Flood`` go on until the client
-leaves. Each request takes the next script; the last one serves all that follow. A function from
-the request's bytes to a script may stand in a script's place.
+A script is a sequence of steps, those of ``penstock.faults`` and one more: a ``Gate`` waits until
+the test opens it. Each request takes the next script; the last one serves all that follow. A
+function from the request's bytes to a script may stand in a script's place.
 """
 
 from __future__ import annotations
@@ -23,9 +22,18 @@ import threading
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Self, TypeAlias, TypeVar
+from typing import Self, TypeVar
+
+from penstock.faults.script import FIN as FIN
+from penstock.faults.script import RST as RST
+from penstock.faults.script import STAY as STAY
+from penstock.faults.script import Drip as Drip
+from penstock.faults.script import Flood as Flood
+from penstock.faults.script import Script as Script
+from penstock.faults.script import Step as Step
+from penstock.faults.script import play
 
 T = TypeVar("T")
 
@@ -62,7 +70,7 @@ class Connection(asyncio.Protocol):
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"
 
     def play(self, script: Script) -> None:
-        self._playing.append(asyncio.ensure_future(_play(script, self)))
+        self._playing.append(asyncio.ensure_future(play(script, self)))
 
     async def send(self, data: bytes) -> None:
         self.transport.write(data)
@@ -74,6 +82,18 @@ class Connection(asyncio.Protocol):
                 self.stalled.set_result(self.sent)
             await self._writable.wait()
         self.sent += len(data)
+
+    def finish(self) -> None:
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:  # TLS
+            self.transport.close()
+        self.ended.set_result(None)
+
+    def reset(self) -> None:
+        sock: socket.socket = self.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     # What asyncio calls.
 
@@ -109,46 +129,6 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
 
-class Step:
-    """What a script does beside sending bytes."""
-
-    async def play(self, connection: Connection) -> None:
-        raise NotImplementedError
-
-
-Script: TypeAlias = Sequence[bytes | Step]
-
-
-class _Stay(Step):
-    """Silence, until the client leaves."""
-
-    async def play(self, connection: Connection) -> None:
-        await asyncio.Event().wait()
-
-
-class _Fin(Step):
-    """The ordinary end of a connection."""
-
-    async def play(self, connection: Connection) -> None:
-        if connection.transport.can_write_eof():
-            connection.transport.write_eof()
-        else:  # TLS
-            connection.transport.close()
-        connection.ended.set_result(None)
-
-
-class _Rst(Step):
-    """The rude end of a connection."""
-
-    async def play(self, connection: Connection) -> None:
-        sock: socket.socket = connection.transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.transport.abort()
-
-
-STAY, FIN, RST = _Stay(), _Fin(), _Rst()
-
-
 class Gate(Step):
     """Waits until the test, in whatever thread it runs, calls ``open``."""
 
@@ -161,30 +141,6 @@ class Gate(Step):
 
     async def play(self, connection: Connection) -> None:
         await asyncio.wrap_future(self._opened)
-
-
-class Drip(Step):
-    """The same bytes again and again, ``every`` so many seconds."""
-
-    def __init__(self, data: bytes, every: float) -> None:
-        self._data, self._every = data, every
-
-    async def play(self, connection: Connection) -> None:
-        while True:
-            await connection.send(self._data)
-            await asyncio.sleep(self._every)
-
-
-class Flood(Step):
-    """The same bytes again and again, as fast as the client takes them."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    async def play(self, connection: Connection) -> None:
-        while True:
-            await connection.send(self._data)
-            await asyncio.sleep(0)
 
 
 class Upstream:
@@ -258,6 +214,9 @@ class Upstream:
         self._open.add(connection)
         self.connections.append(connection)
         self._opened[len(self.connections) - 1].set_result(connection)
+        accepted: socket.socket = connection.transport.get_extra_info("socket")
+        # A listener made by hand has no protocol number, by which asyncio would know to do this.
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is None:
             connection.transport.set_write_buffer_limits(high=0)
         if self._deaf:
@@ -272,14 +231,6 @@ class Upstream:
 
     def lost(self, connection: Connection) -> None:
         self._open.discard(connection)
-
-
-async def _play(script: Script, connection: Connection) -> None:
-    for step in script:
-        if isinstance(step, bytes):
-            await connection.send(step)
-        else:
-            await step.play(connection)
 
 
 def _request_size(received: bytes) -> int:

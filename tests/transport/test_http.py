@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 import sys
+import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -55,7 +56,7 @@ from raw import (
     spoken,
 )
 
-PATIENT = Timeouts(connect=5, headers=5, first=5, idle=5, total=10)
+PATIENT = Timeouts(connect=5, headers=5, first=5, idle=5, progress=5, total=10)
 
 Provider = type[HTTPProvider]
 PROVIDERS: tuple[Provider, ...] = (OpenAICompatible, Aura)
@@ -91,6 +92,7 @@ class Fault:
 
 TEXT, OPENAI = (Aura,), (OpenAICompatible,)
 HELLO = chunk(say("Hello"))
+PING = chunk(b": ping\n\n")
 ECHO = b'{"error":{"message":"Incorrect API key: canary-api-key"}}'
 
 FAULTS = {
@@ -115,7 +117,7 @@ FAULTS = {
     "text that is not compressed as it says": Fault(
         [head(content_encoding="gzip", transfer_encoding="chunked"), HELLO, LAST],
         errors.MalformedStream,
-        "compression is broken",
+        "not compressed as it says",
     ),
     "silence amid the stream": Fault(
         [CHUNKED, HELLO, STAY],
@@ -124,11 +126,32 @@ FAULTS = {
         limits={"idle": 0.1},
     ),
     "a drip of comments that never says anything": Fault(
-        [CHUNKED, Drip(chunk(b": ping\n\n"), 0.02)],
+        [CHUNKED, Drip(PING, 0.02)],
         errors.StreamStalled,
         "nothing was said within 0.1 s (first)",
         OPENAI,
         {"first": 0.1, "idle": 5},
+    ),
+    "a drip of comments after the first word": Fault(
+        [CHUNKED, HELLO, Drip(PING, 0.02)],
+        errors.StreamStalled,
+        "the stream stood still: nothing was said within 0.1 s (progress)",
+        OPENAI,
+        {"progress": 0.1, "idle": 5},
+    ),
+    "an event that comes byte by byte and never ends": Fault(
+        [CHUNKED, HELLO, Drip(chunk(b"x"), 0.02)],
+        errors.StreamStalled,
+        "nothing was said within 0.1 s (progress)",
+        OPENAI,
+        {"progress": 0.1, "idle": 5},
+    ),
+    "a drip of comments where progress is shorter than the first word may take": Fault(
+        [CHUNKED, Drip(PING, 0.02)],
+        errors.StreamStalled,
+        "nothing was said within 0.2 s (first)",
+        OPENAI,
+        {"first": 0.2, "progress": 0.05, "idle": 5},
     ),
     "a stream that never ends": Fault(
         [CHUNKED, Drip(HELLO, 0.02)],
@@ -160,6 +183,26 @@ FAULTS = {
     ),
     "a header of 200 KB": Fault(
         [head(x_filler="x" * 200_000), STAY], errors.UnexpectedAnswer, "does not speak HTTP"
+    ),
+    "a header that never ends": Fault(
+        [b"HTTP/1.1 200 OK\r\nX-Filler: ", Flood(b"x" * 1000)],
+        errors.UnexpectedAnswer,
+        "does not speak HTTP",
+    ),
+    "5,000 headers": Fault(
+        [head()[:-2], b"X-Filler: x\r\n" * 5000, b"\r\n", STAY],
+        errors.UnexpectedAnswer,
+        "does not speak HTTP",
+    ),
+    "interim answers for ever": Fault(
+        [Flood(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10)],
+        errors.UnexpectedAnswer,
+        "does not speak HTTP",
+    ),
+    "trailers that never end": Fault(
+        [CHUNKED, HELLO, Gate(), b"0\r\n", Flood(b"X-Filler: x\r\n" * 100)],
+        errors.StreamTruncated,
+        "was cut before",
     ),
     "a web page with 200": Fault(
         [head(content_type="text/html", content_length=6), b"<html>"],
@@ -314,6 +357,28 @@ async def test_connect_counts_the_name_and_every_address(monkeypatch: pytest.Mon
     assert "(connect)" in error.message
 
 
+async def test_a_resolver_that_blocks_blocks_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def slow(*_: object, **__: object) -> object:
+        answered.wait(5)
+        raise socket.gaierror(socket.EAI_NONAME, "canary")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    start = time.monotonic()
+    error = await failure(OpenAICompatible, "http://slow.example", timeouts={"connect": 0.1})
+    assert time.monotonic() - start < 0.35
+    assert type(error) is Timeout
+    asking = asyncio.ensure_future(failure(OpenAICompatible, "http://slower.example"))
+    for _ in range(20):  # the loop goes on
+        await asyncio.sleep(0.001)
+    assert not asking.done()
+    answered.set()
+    error = await asking
+    assert type(error) is errors.ConnectionFailed
+    assert_no_secret(error)
+
+
 @pytest.mark.parametrize("url", ["http://", "http://[::1", "http://127.0.0.1:99999", "ftp://x"])
 async def test_a_base_url_that_is_none_is_the_configurations_fault(url: str) -> None:
     error = await failure(OpenAICompatible, url, api_key="canary-key")
@@ -427,7 +492,7 @@ async def test_what_came_before_a_cut_is_not_lost_to_a_slow_reader(framing: str,
 
 async def test_what_follows_the_services_end_of_the_stream_is_not_waited_for() -> None:
     said = [CHUNKED, HELLO, chunk(say("", "stop")), chunk(DONE)]
-    for after in ([STAY], [RST], [FIN], [Drip(chunk(b": ping\n\n"), 0.02)]):
+    for after in ([STAY], [RST], [FIN], [Drip(PING, 0.02)]):
         with Upstream([*said, *after]) as upstream:
             start = time.monotonic()
             assert await ask(OpenAICompatible, upstream.url) == ["Hello"]
@@ -531,6 +596,67 @@ async def test_tls_with_a_service_that_speaks_none_fails_plainly() -> None:
     assert_no_secret(error)
 
 
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ([FIN], "TLS with {} failed: it was cut short"),
+        ([RST], "no connection to {}: connection reset by peer"),
+        ([b"\x16\x03\x01\x00\x05hello", STAY], "TLS with {} failed: UNEXPECTED_MESSAGE"),
+    ],
+    ids=["FIN", "RST", "garbage"],
+)
+async def test_a_handshake_that_fails_says_so(script: Script, says: str) -> None:
+    with Upstream(script, deaf=True) as upstream:
+        url = upstream.url.replace("http:", "https:")
+        error = await failure(OpenAICompatible, url, api_key="canary-key")
+    assert type(error) is errors.ConnectionFailed
+    assert error.message == says.format(url)
+    assert_no_secret(error)
+
+
+async def test_a_handshake_that_never_ends_is_given_up_with_connect() -> None:
+    with Upstream([STAY], deaf=True) as upstream:
+        url = upstream.url.replace("http:", "https:")
+        error = await failure(OpenAICompatible, url, api_key="canary-k", timeouts={"connect": 0.1})
+        upstream.connections[0].listen()
+        await soon(upstream.connections[0].closed)
+    assert type(error) is Timeout
+    assert error.message == f"no connection to {url} within 0.1 s (connect)"
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+async def test_an_old_protocol_is_refused() -> None:
+    authority, context = authority_and_context("127.0.0.1")
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with Upstream(spoken("Hello"), tls=context) as upstream:
+        settings = {"transport": trusting(authority), "api_key": "canary-key"}
+        error = await failure(OpenAICompatible, upstream.url, **settings)
+        assert not any(connection.requests for connection in upstream.connections)
+    assert type(error) is errors.ConnectionFailed
+    assert error.message.startswith(f"TLS with {upstream.url} failed")
+    assert_no_secret(error)
+
+
+async def test_a_name_that_leads_elsewhere_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever poisons the name has no certificate for it, though a good one for his own."""
+    authority, context = authority_and_context("elsewhere.example")
+    with Upstream(spoken("stolen"), tls=context) as upstream:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", upstream.port))]
+
+        async def poisoned(*_: object, **__: object) -> object:
+            return found
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", poisoned)
+        url = f"https://api.example:{upstream.port}"
+        settings = {"transport": trusting(authority), "api_key": "canary-key"}
+        error = await failure(OpenAICompatible, url, **settings)
+        assert not any(connection.requests for connection in upstream.connections)
+    assert type(error) is errors.CertificateRejected
+    assert "is not valid for 'api.example'" in error.message
+    assert_no_secret(error)
+
+
 def test_verification_cannot_be_switched_off() -> None:
     lax = ssl.create_default_context()
     lax.check_hostname = False
@@ -603,9 +729,10 @@ async def test_idle_does_not_blame_the_service_for_a_blocked_loop() -> None:
         assert [text async for text in stream] == ["at last"]
 
 
-async def test_idle_is_kept_even_if_the_headers_took_longer() -> None:
+@pytest.mark.parametrize("other", [None, 5])
+async def test_idle_is_kept_even_if_the_headers_took_longer(other: float | None) -> None:
     gate = Gate()
-    limits = {"headers": None, "first": None, "idle": 0.1, "total": None}
+    limits = {"headers": other, "first": other, "idle": 0.1, "progress": other, "total": other}
     with Upstream([gate, CHUNKED, HELLO, STAY]) as upstream:
         asking = asyncio.ensure_future(failure(OpenAICompatible, upstream.url, timeouts=limits))
         await soon(upstream.asked())
@@ -616,6 +743,64 @@ async def test_idle_is_kept_even_if_the_headers_took_longer() -> None:
     assert "(idle)" in error.message
 
 
+@pytest.mark.parametrize("other", [None, 5])
+async def test_progress_is_kept_even_if_the_first_word_took_longer(other: float | None) -> None:
+    gate = Gate()
+    limits = {"headers": other, "first": other, "idle": other, "progress": 0.1, "total": other}
+    with Upstream([CHUNKED, gate, HELLO, Drip(PING, 0.02)]) as upstream:
+        asking = asyncio.ensure_future(failure(OpenAICompatible, upstream.url, timeouts=limits))
+        await soon(upstream.asked())
+        await asyncio.sleep(0.25)
+        gate.open()
+        error = await asyncio.wait_for(asking, 2)
+    assert type(error) is StreamStalled
+    assert "(progress)" in error.message
+
+
+async def test_progress_begins_anew_with_every_word() -> None:
+    with Upstream([CHUNKED, Drip(HELLO + PING, 0.05)]) as upstream:
+        limits = {"progress": 0.2, "total": 0.6}
+        error = await failure(OpenAICompatible, upstream.url, timeouts=limits)
+    assert "(total)" in error.message
+
+
+async def test_progress_does_not_blame_the_service_for_a_slow_reader() -> None:
+    """Neither for one who is slow with what was said, nor for one who is slow with a ping."""
+    pings = [Gate(), Gate(), Gate()]
+    script = [CHUNKED, HELLO, *(step for gate in pings for step in (gate, PING)), STAY]
+    with Upstream(script) as upstream:
+        limits = Timeouts(progress=0.2, idle=1)
+        response = await HTTPTransport().send(Request("POST", upstream.url, timeouts=limits))
+        chunks = response.chunks()
+        await anext(chunks)
+        response.spoken()
+        for ping in pings:
+            await asyncio.sleep(0.15)
+            ping.open()
+            await anext(chunks)
+        start = time.monotonic()
+        with pytest.raises(StreamStalled, match=r"within 0.2 s \(progress\)"):
+            await anext(chunks)
+        assert 0.15 < time.monotonic() - start < 0.35  # what we had waited already counts
+        await response.close()
+
+
+async def test_progress_does_not_blame_the_service_for_a_blocked_loop() -> None:
+    gate = Gate()
+    end = chunk(say("again", "stop") + DONE)
+    with Upstream([CHUNKED, HELLO, gate, end]) as upstream:
+        stream = OpenAICompatible(
+            base_url=upstream.url, timeouts={"progress": 0.1}
+        ).create_async_generator("m", "Hi")
+        assert await anext(stream) == "Hello"
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        gate.open()
+        time.sleep(0.3)  # the bytes come in time, the loop is late
+        assert await waiting == "again"
+        await stream.aclose()
+
+
 @pytest.mark.parametrize(
     ("script", "limit"),
     [
@@ -624,6 +809,7 @@ async def test_idle_is_kept_even_if_the_headers_took_longer() -> None:
         ([STAY], "total"),
         ([CHUNKED, STAY], "first"),
         ([CHUNKED, HELLO, STAY], "idle"),
+        ([CHUNKED, HELLO, Drip(PING, 0.02)], "progress"),
         ([CHUNKED, Drip(HELLO, 0.02)], "total"),
     ],
 )

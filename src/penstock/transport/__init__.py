@@ -9,32 +9,37 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from math import inf
 from typing import Annotated, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, field
 
-from penstock.errors import PenstockError, UnexpectedAnswer
+from penstock.errors import MalformedStream, PenstockError, UnexpectedAnswer
 
 _MOMENT = 0.25
 
+STREAM = 64 * 1024 * 1024
+"""Bytes of the longest stream of events; one that is longer has no end."""
 
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)] | None
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Seconds; ``None`` waits for ever. All but ``idle`` count from the start of the call.
+    """Seconds; ``None`` waits for ever. All but ``idle`` and ``progress`` count from the start of
+    the call; these two only while we wait for bytes (a slow reader does not count).
 
     ``connect``: until the connection stands. ``headers``: until the answer's headers are there.
-    ``first``: until the first spoken event. ``idle``: between two chunks of bytes while we wait
-    for them (a slow reader does not count). ``total``: until the end.
+    ``first``: until the first spoken event. ``idle``: between two chunks of bytes. ``progress``:
+    from one spoken event to the next; pings and comments say nothing. ``total``: until the end.
     """
 
     connect: Seconds = 10.0
     headers: Seconds = 300.0
     first: Seconds = 300.0
     idle: Seconds = 120.0
+    progress: Seconds = 300.0
     total: Seconds = 1800.0
 
 
@@ -63,8 +68,9 @@ class Response(Protocol):
     reason: str
     headers: Mapping[str, str]
 
-    def chunks(self) -> AsyncGenerator[bytes]:
-        """The body's bytes as they arrive. Raises ``StreamTruncated`` if the body is cut."""
+    def chunks(self, most: float = inf) -> AsyncGenerator[bytes]:
+        """The body's bytes as they arrive. Raises ``StreamTruncated`` if the body is cut,
+        ``MalformedStream`` once there are more than ``most`` of them."""
         ...
 
     @property
@@ -73,7 +79,7 @@ class Response(Protocol):
         ...
 
     def spoken(self) -> None:
-        """The first spoken event was seen: the ``first`` timeout is met."""
+        """A spoken event was seen: ``first`` is met, ``progress`` begins anew."""
         ...
 
     async def close(self) -> None:
@@ -112,15 +118,21 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def too_long(most: float) -> MalformedStream:
+    """What a stream of more than ``most`` bytes ends in."""
+    return MalformedStream(f"the stream is longer than {most:.0f} bytes; it seems to have no end")
+
+
 async def read(response: Response, most: int) -> bytes:
     """A whole body. Raises ``UnexpectedAnswer`` if it has more than ``most`` bytes."""
     parts: list[bytes] = []
     size = 0
-    async for chunk in response.chunks():
-        parts.append(chunk)
-        size += len(chunk)
-        if size > most:
-            raise UnexpectedAnswer(f"the answer is longer than {most} bytes")
+    async with aclosing(response.chunks()) as chunks:
+        async for chunk in chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size > most:
+                raise UnexpectedAnswer(f"the answer is longer than {most} bytes")
     return b"".join(parts)
 
 

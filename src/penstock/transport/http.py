@@ -14,12 +14,13 @@ import os
 import re
 import ssl
 from collections.abc import AsyncGenerator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
 import yarl
-from aiohttp.http_exceptions import ContentEncodingError
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
 
 from penstock.errors import (
     CertificateRejected,
@@ -34,15 +35,18 @@ from penstock.errors import (
     Timeout,
     UnexpectedAnswer,
 )
-from penstock.transport import Request, Response, Timeouts, origin
+from penstock.transport import Request, Response, Timeouts, origin, too_long
+from penstock.transport.unpacking import unpacker
 
 _BUFFER = 2**16
 """Bytes read ahead of a slow reader before the service is made to wait (twice this)."""
 _LARGE = 2**20
 """Bytes of a question from which it is sent piece by piece, so that the loop goes on."""
+_HEADS = 100
+"""How many heads an answer may have: interim ones (RFC 9110, section 15.2), then its own."""
 _PROXIES = ("http", "https", "socks5", "socks5h")
 _CUT = "the connection was cut before the service ended the answer"
-_BROKEN = "the answer's HTTP framing or compression is broken"
+_BROKEN = "the answer's HTTP framing is broken"
 
 
 class HTTPTransport:
@@ -82,8 +86,10 @@ class HTTPTransport:
             )
         except asyncio.CancelledError:
             watch.stop()
-            if why := watch.expired():
-                raise Timeout(f"{origin(request.url)} did not answer within {why}") from None
+            if limit := watch.expired():
+                seconds = getattr(request.timeouts, limit)
+                text = f"{origin(request.url)} did not answer within {seconds:g} s ({limit})"
+                raise Timeout(text, limit=limit) from None
             raise
         except Exception as error:
             watch.stop()
@@ -121,7 +127,7 @@ class _Watch:
     """The deadlines of one call, kept by a single timer.
 
     It is set once, for the nearest deadline there can be; when it rings it looks what is due
-    and sets itself again. So a chunk costs no timer, only a look at the clock.
+    and sets itself again. So a chunk costs no timer, only two looks at the clock.
     """
 
     __slots__ = (
@@ -130,6 +136,7 @@ class _Watch:
         "_cancelling",
         "_loop",
         "_seen",
+        "_silence",
         "_since",
         "_spoken",
         "_start",
@@ -146,10 +153,14 @@ class _Watch:
         self._start = loop.time()
         self._since: float | None = None
         self._seen = 0
+        self._silence = 0.0
         self._spoken = False
         self._cancelled = ""
         self._body: aiohttp.ClientResponse | None = None
-        limits = (timeouts.headers, timeouts.first, timeouts.idle, timeouts.total)
+        limits = (
+            *(timeouts.headers, timeouts.first, timeouts.idle),
+            *(timeouts.progress, timeouts.total),
+        )
         nearest = min((limit for limit in limits if limit is not None), default=None)
         self._timer = None if nearest is None else loop.call_later(nearest, self._ring)
 
@@ -157,17 +168,18 @@ class _Watch:
         """The headers are there; from now on the body is watched."""
         self._body = response
         self._task = None
-        if self._timer is None:
-            self._ring()
 
     def wait(self, content: aiohttp.StreamReader) -> None:
         self._since, self._seen = self._loop.time(), content.total_bytes
 
     def go_on(self) -> None:
-        self._since = None
+        if self._since is not None:
+            self._silence += self._loop.time() - self._since
+            self._since = None
 
     def spoken(self) -> None:
         self._spoken = True
+        self._silence = 0.0
 
     def stop(self) -> None:
         self._body = None
@@ -187,43 +199,73 @@ class _Watch:
         return self._since is None or (body is not None and body.content.total_bytes > self._seen)
 
     def _due(self) -> tuple[float, str, float]:
-        """When the next deadline is, its name, and its limit in seconds."""
+        """When the next deadline is, its name, and its limit in seconds. A limit whose time has
+        not begun may begin now, so that the timer never rings too late for it."""
         limits, start, now = self._timeouts, self._start, self._loop.time()
         found: list[tuple[float, str, float]] = []
-        if self._task is not None:
-            if limits.headers is not None:
-                found.append((start + limits.headers, "headers", limits.headers))
-        elif limits.idle is not None:
+        if limits.headers is not None and self._task is not None:
+            found.append((start + limits.headers, "headers", limits.headers))
+        if limits.first is not None and not self._spoken:
+            found.append((self._spared(start + limits.first), "first", limits.first))
+        if limits.idle is not None:
             since = now if self._since is None or self._is_ours() else self._since
             found.append((since + limits.idle, "idle", limits.idle))
-        if limits.first is not None and not self._spoken:
-            when = start + limits.first
-            if self._task is None and self._is_ours():
-                when = max(when, now + 0.1)
-            found.append((when, "first", limits.first))
+        if limits.progress is not None:
+            found.append((self._progress_due(limits.progress, now), "progress", limits.progress))
         if limits.total is not None:
             found.append((start + limits.total, "total", limits.total))
         return min(found, default=(math.inf, "", 0))
+
+    def _progress_due(self, limit: float, now: float) -> float:
+        if not self._spoken:
+            return now + limit
+        since = now if self._since is None else self._since
+        return self._spared(since + limit - self._silence)
+
+    def _spared(self, when: float) -> float:
+        """Not yet, where it is our turn: the reader may find that something was said."""
+        body_is_ours = self._task is None and self._is_ours()
+        return max(when, self._loop.time() + 0.1) if body_is_ours else when
 
     def _ring(self) -> None:
         when, name, limit = self._due()
         if when > self._loop.time():
             self._timer = None if when == math.inf else self._loop.call_at(when, self._ring)
         elif self._task is not None:
-            self._cancelled = f"{limit:g} s ({name})"
+            self._cancelled = name
             self._task.cancel()
         elif self._body is not None:
             body, self._body = self._body, None
             text = f"the stream stood still: {_STALLED[name]} within {limit:g} s ({name})"
-            body.content.set_exception(StreamStalled(text))
+            body.content.set_exception(StreamStalled(text, limit=name))
             _cut(body)
 
 
 _STALLED = {
     "idle": "not a byte came",
     "first": "nothing was said",
+    "progress": "nothing was said",
     "total": "the answer did not end",
 }
+
+
+class _Answer(aiohttp.ClientResponse):
+    """aiohttp's own, to which a service may not say for ever that it is about to answer (1xx)."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol: Any = connection.protocol
+        read_head, left = protocol.read, iter(range(_HEADS))
+
+        async def read() -> Any:
+            if next(left, None) is None:
+                raise HttpProcessingError(code=502)
+            return await read_head()
+
+        protocol.read = read
+        try:
+            return await super().start(connection)
+        finally:
+            del protocol.read  # the class has its own
 
 
 class _HTTPResponse:
@@ -249,9 +291,10 @@ class _HTTPResponse:
         coding = self.headers.get("transfer-encoding", "")
         return "content-length" in self.headers or "chunked" in coding.lower()
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
+    async def chunks(self, most: float = math.inf) -> AsyncGenerator[bytes]:
         content, watch = self._response.content, self._watch
-        read = content.readany
+        packed = unpacker(self.headers.get("content-encoding", ""))
+        read, left = content.readany, most
         try:
             while True:
                 watch.wait(content)
@@ -259,9 +302,15 @@ class _HTTPResponse:
                 if not chunk:
                     break
                 watch.go_on()
-                yield chunk
+                for piece in (chunk,) if packed is None else packed.feed(chunk):
+                    left -= len(piece)
+                    if left < 0:
+                        raise too_long(most)
+                    yield piece
             if error := content.exception():  # what `_lost` has found
                 raise error
+            if packed is not None:
+                packed.close()
             return
         except PenstockError as error:
             failed = [error]
@@ -269,8 +318,10 @@ class _HTTPResponse:
             failed = [_map_body_error(error)]
         finally:
             watch.stop()
-        if came := content._read_nowait(-1):  # aiohttp tells the error before what came before it
-            yield came
+        # aiohttp tells of an error of its own before it hands on what came before that.
+        if content.exception() is not None and (came := content._read_nowait(-1)):
+            for piece in (came,) if packed is None else packed.feed(came):
+                yield piece
         raise failed.pop()  # out here for the same reason as in `send`
 
     async def close(self) -> None:
@@ -311,7 +362,7 @@ def _cut(response: aiohttp.ClientResponse) -> None:
 
 
 def _map_body_error(error: Exception) -> PenstockError:
-    if isinstance(error, RuntimeError) or isinstance(error.__cause__, ContentEncodingError):
+    if isinstance(error, RuntimeError):
         return MalformedStream(_BROKEN)
     return StreamTruncated(_CUT)
 
@@ -327,7 +378,8 @@ def map_error(error: Exception, request: Request) -> Exception:
             return _map_socks_error(error, request)
         case aiohttp.ConnectionTimeoutError():
             limit = request.timeouts.connect
-            return Timeout(f"no connection to {where}{proxy} within {limit:g} s (connect)")
+            text = f"no connection to {where}{proxy} within {limit:g} s (connect)"
+            return Timeout(text, limit="connect")
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
             whose = _whose(error, request)
             return CertificateRejected(f"the certificate of {whose} does not verify: {_tls(error)}")
@@ -342,6 +394,11 @@ def map_error(error: Exception, request: Request) -> Exception:
             )
         case aiohttp.ClientProxyConnectionError():
             return _proxy_silent(request)
+        case aiohttp.ClientConnectorError(os_error=ConnectionResetError(errno=None)) if (
+            request.url.startswith("https:")
+        ):
+            # asyncio's own, which the kernel knows nothing of: the end came amid a handshake.
+            return ConnectionFailed(f"TLS with {_whose(error, request)} failed: it was cut short")
         case aiohttp.ClientConnectorError():
             return ConnectionFailed(f"no connection to {where}{proxy}: {_os_reason(error)}")
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
@@ -369,7 +426,8 @@ def _map_socks_error(error: Exception, request: Request) -> PenstockError:
     where, proxy = origin(request.url), origin(request.proxy)
     kind = type(error).__name__
     if kind == "ProxyTimeoutError":
-        return Timeout(f"no connection to {where} through the proxy {proxy} in time (connect)")
+        text = f"no connection to {where} through the proxy {proxy} in time (connect)"
+        return Timeout(text, limit="connect")
     if kind == "ProxyConnectionError":
         return _proxy_silent(request)
     if "authentication" in str(error):
@@ -440,6 +498,8 @@ async def _keep_session(place: _Place) -> AsyncGenerator[aiohttp.ClientSession]:
         connector=_connector(place[1], place[2]),
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=_BUFFER,
+        response_class=_Answer,
+        auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     )
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from math import inf
 from typing import TypeAlias
 
 from penstock.errors import PenstockError
-from penstock.transport import Request, Response
+from penstock.transport import Request, Response, too_long
 
 
 class MockResponse:
@@ -27,11 +28,15 @@ class MockResponse:
         self.closed = False
         self._chunks = chunks
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
+    async def chunks(self, most: float = inf) -> AsyncGenerator[bytes]:
         """The body's pieces, one by one."""
+        left = most
         for chunk in self._chunks:
             if isinstance(chunk, PenstockError):
                 raise chunk
+            left -= len(chunk)
+            if left < 0:
+                raise too_long(most)
             yield chunk
 
     def spoken(self) -> None:

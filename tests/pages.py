@@ -191,6 +191,7 @@ class Reader:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(self.folder),
             "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "PENSTOCK_STATUS": str(self.folder / "status.json"),
             "PYTHONWARNINGS": "error",
             **self._exported,
         }

@@ -41,7 +41,7 @@ def clean_environment() -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if not name.startswith("PENSTOCK_") and not name.endswith("_API_KEY")
-    } | {"PYTHONUNBUFFERED": "1", "PENSTOCK_DISCOVERY": "0"}
+    } | {"PYTHONUNBUFFERED": "1", "PENSTOCK_DISCOVERY": "0", "PENSTOCK_STATUS": "off"}
 
 
 def _address(process: subprocess.Popen[str]) -> str:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from penstock.errors import Unavailable as Unavailable
     from penstock.errors import UnexpectedAnswer as UnexpectedAnswer
     from penstock.errors import UnknownModel as UnknownModel
+    from penstock.events import Attempt as Attempt
     from penstock.events import Event as Event
     from penstock.events import Finish as Finish
     from penstock.events import ReasoningDelta as ReasoningDelta
@@ -60,7 +61,11 @@ if TYPE_CHECKING:
     from penstock.generator import AsyncGeneratorProvider as AsyncGeneratorProvider
     from penstock.generator import AsyncProvider as AsyncProvider
     from penstock.generator import GeneratorProvider as GeneratorProvider
+    from penstock.health.report import Status as Status
+    from penstock.health.report import status as status
     from penstock.http_provider import HTTPProvider as HTTPProvider
+    from penstock.outcomes import Outcome as Outcome
+    from penstock.outcomes import observe as observe
     from penstock.prices import Cost as Cost
     from penstock.prices import cost as cost
     from penstock.provider import Provider as Provider
@@ -69,6 +74,14 @@ if TYPE_CHECKING:
     from penstock.providers.codelink_ava import CodeLinkAva as CodeLinkAva
     from penstock.providers.openai import OpenAI as OpenAI
     from penstock.providers.openai_compatible import OpenAICompatible as OpenAICompatible
+    from penstock.routing.balance import Balance as Balance
+    from penstock.routing.breaker import Breaker as Breaker
+    from penstock.routing.drain import Drain as Drain
+    from penstock.routing.fallback import Fallback as Fallback
+    from penstock.routing.hedge import Hedge as Hedge
+    from penstock.routing.retry import Retry as Retry
+    from penstock.routing.target import Target as Target
+    from penstock.routing.within import Within as Within
     from penstock.settings import Settings as Settings
     from penstock.transport import Timeouts as Timeouts
     from penstock.transport.http import HTTPTransport as HTTPTransport
@@ -118,6 +131,7 @@ _HOMES = {
         "UnknownModel",
     ),
     "events": (
+        "Attempt",
         "Event",
         "Finish",
         "ReasoningDelta",
@@ -135,7 +149,9 @@ _HOMES = {
         "AsyncProvider",
         "GeneratorProvider",
     ),
+    "health.report": ("Status", "status"),
     "http_provider": ("HTTPProvider",),
+    "outcomes": ("Outcome", "observe"),
     "prices": ("Cost", "cost"),
     "provider": ("Provider",),
     "providers.aivvm": ("Aivvm",),
@@ -143,6 +159,14 @@ _HOMES = {
     "providers.codelink_ava": ("CodeLinkAva",),
     "providers.openai": ("OpenAI",),
     "providers.openai_compatible": ("OpenAICompatible",),
+    "routing.balance": ("Balance",),
+    "routing.breaker": ("Breaker",),
+    "routing.drain": ("Drain",),
+    "routing.fallback": ("Fallback",),
+    "routing.hedge": ("Hedge",),
+    "routing.retry": ("Retry",),
+    "routing.target": ("Target",),
+    "routing.within": ("Within",),
     "settings": ("Settings",),
     "transport": ("Timeouts",),
     "transport.http": ("HTTPTransport",),

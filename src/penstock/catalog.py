@@ -17,6 +17,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from penstock.types import ModelInfo
 
 if TYPE_CHECKING:
     from penstock.local_engine import LocalEngine
+    from penstock.routes import Routes
 
 logger = logging.getLogger("penstock.catalog")
 
@@ -54,6 +56,7 @@ class Catalog:
         self._lists = Lists()
         self._running = Kept(self._look)
         self._broken: set[str] = set()
+        self._check_routes()
 
     # Names
 
@@ -71,8 +74,25 @@ class Catalog:
             raise ConfigError(f"no folder {path} (providers_folder or PENSTOCK_PROVIDERS)")
         return sources.files_in(path)
 
+    @cached_property
+    def routes(self) -> Routes:
+        """The config's routes."""
+        from penstock.routes import Routes  # and all that they are made of, where there are any
+
+        return Routes(self.config.routes, self.get)
+
+    def _check_routes(self) -> None:
+        for name in self.config.routes:
+            if not name or "/" in name:
+                raise ConfigError(f"routes.{name}: a route's name has no slash; choose another")
+            if name in self.config.providers or name in sources.own():
+                raise ConfigError(f"routes.{name} is a provider's name, too; choose another")
+
     def get(self, name: str) -> Provider:
-        """The provider of that name, configured. Raises ``ConfigError`` if there is none."""
+        """The provider or route of that name, configured. Raises ``ConfigError`` if there is
+        none."""
+        if name in self.config.routes:
+            return self.routes.get(name)
         return self._running.known.get(name) or self._usual(name)
 
     def _usual(self, name: str) -> Provider:
@@ -184,6 +204,8 @@ class Catalog:
         """What is missing before that model can be asked, and the step to take; empty where nothing
         is, as far as is known without asking anybody."""
         name, slash, rest = model.partition("/")
+        if model in self.config.routes:
+            return self._lack_of_route(model)
         if name not in self.names():
             return unfound.provider(name, self.names()) if slash else ""
         try:
@@ -193,6 +215,13 @@ class Catalog:
             return self._lack(provider)
         except ConfigError as error:
             return error.message
+
+    def _lack_of_route(self, name: str) -> str:
+        try:
+            ready = self.routes.get(name).is_configured()
+        except ConfigError as error:
+            return error.message
+        return "" if ready else f"none of the targets of routes.{name} is configured"
 
     def _lack(self, provider: Provider) -> str:
         said = self.config.providers.get(provider.name, ProviderConfig())
@@ -324,12 +353,15 @@ class Catalog:
     async def resolve(self, model: str = "") -> tuple[Provider, str]:
         """The provider of a model and the model's name there.
 
-        ``provider/model``; a provider's name alone (its default model); a bare model name that
-        one configured provider lists; empty: the default. Raises ``UnknownModel``.
+        ``provider/model``; a route's name; a provider's name alone (its default model); a bare
+        model name that one configured provider lists; empty: the default. Raises
+        ``UnknownModel``.
         """
         if not isinstance(model, str):
             raise InvalidRequest("model must be a string", param="model")
         model = model or await self._default()
+        if model in self.config.routes:
+            return self.routes.get(model), ""
         name, slash, rest = model.partition("/")
         if name in self._made or name in self.names():
             if not slash and self._usual_place(name, self.declared().get(name, Declared())):
@@ -369,12 +401,13 @@ class Catalog:
         return {info.id for info in await self._lists.of(provider)}
 
     async def list_models(self) -> list[ModelInfo]:
-        """Every configured provider's models as ``provider/model``; a provider that cannot be
-        asked is left out."""
+        """The routes, and every configured provider's models as ``provider/model``; a provider that
+        cannot be asked is left out."""
         await self.discover()
         asked = self.configured()
         offered = await asyncio.gather(*map(self._lists.of, asked))
-        return [
+        routes = [ModelInfo(name, source="route") for name in self.config.routes]
+        return routes + [
             msgspec.structs.replace(info, id=f"{provider.name}/{info.id}")
             for provider, infos in zip(asked, offered, strict=True)
             for info in infos

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from penstock import _sync, config, embedding, structured
 from penstock.catalog import Catalog
 from penstock.embedding import Texts
-from penstock.events import Event, Reply, collect_async
-from penstock.provider import question, split
+from penstock.events import Event, Reply
+from penstock.provider import Provider, question, split
 from penstock.streams import AsyncStream
 from penstock.structured import is_type
-from penstock.types import Embeddings, Messages, ModelInfo, Secret
+from penstock.types import ChatRequest, Embeddings, Messages, ModelInfo, Secret
 
 _SECRETS = ("api_key", "proxy")
 
@@ -54,8 +54,8 @@ class AsyncClient:
 
         With a type as ``response_format``, ``reply.value`` is one of its values, checked.
         """
-        async with aclosing(self._events(messages, model, options)) as events:
-            reply = await collect_async(events)
+        provider, request = await self._asked(messages, model, options)
+        reply = await provider.answer(request)
         form = options.get("response_format")
         return replace(reply, value=structured.read(reply, form)) if is_type(form) else reply
 
@@ -80,11 +80,17 @@ class AsyncClient:
     async def _events(
         self, messages: Messages | str, model: str, options: dict[str, Any]
     ) -> AsyncGenerator[Event]:
-        provider, name = await self.catalog.resolve(model or self._model)
-        provider, rest = split(provider, {**self._given, **options})
-        async with aclosing(provider.stream(question(name, messages, rest))) as events:
+        provider, request = await self._asked(messages, model, options)
+        async with aclosing(provider.stream(request)) as events:
             async for event in events:
                 yield event
+
+    async def _asked(
+        self, messages: Messages | str, model: str, options: dict[str, Any]
+    ) -> tuple[Provider, ChatRequest]:
+        provider, name = await self.catalog.resolve(model or self._model)
+        provider, rest = split(provider, {**self._given, **options})
+        return provider, question(name, messages, rest)
 
 
 class Client:

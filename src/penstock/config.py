@@ -13,6 +13,12 @@ type = "openai-compatible"         # a provider of the catalog, or: class = "mod
 base_url = "http://127.0.0.1:8080/v1"
 api_key_env = "LAB_KEY"            # where the key is; or api_key = "..."
 models = ["qwen3"]
+
+[routes.smart]                     # a name for several models; routes.py shows all there is
+fallback = ["lab/qwen3", "openai/gpt-5"]
+
+[status]
+probe = 60                         # the gateway tries the targets of routes every so many seconds
 """
 
 from __future__ import annotations
@@ -22,14 +28,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from penstock.errors import ConfigError
-from penstock.transport import Timeouts
+from penstock.transport import Seconds, Timeouts
 from penstock.types import Secret
 
 FILE = "penstock.toml"
@@ -63,6 +69,33 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 7360
 
 
+OnLeave: TypeAlias = Literal["cancel", "drain"] | Annotated[float, Meta(gt=0)]
+By: TypeAlias = Literal["weight", "busy", "latency", "cost"]
+
+
+class RouteConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Several models under one name; see ``routes.py``. Just one of ``fallback``, ``balance`` and
+    ``hedge`` names them."""
+
+    fallback: tuple[str, ...] = ()
+    balance: tuple[str, ...] = ()
+    hedge: tuple[str, ...] = ()
+    continues: bool = field(default=False, name="continue")
+    by: By = "weight"
+    weights: tuple[Annotated[float, Meta(gt=0)], ...] = ()
+    affinity: bool = True
+    retries: Annotated[int, Meta(ge=0, le=10)] = 2
+    timeout: Seconds = None
+    on_leave: OnLeave = "cancel"
+
+
+class StatusConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How it is found out what works. ``probe``: seconds from one try of a route's target to the
+    next; ``None``: real calls alone tell."""
+
+    probe: Seconds = None
+
+
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. ``folder``: where it lies; relative paths in it start there."""
 
@@ -73,10 +106,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     timeouts: Timeouts | None = None
     gateway: GatewayConfig = GatewayConfig()
     providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
+    routes: Mapping[str, RouteConfig] = field(default_factory=dict)
+    status: StatusConfig = StatusConfig()
     folder: Path = Path()
 
 
-_WITHIN = {".timeouts": Timeouts, ".gateway": GatewayConfig}
+_WITHIN = {".timeouts": Timeouts, ".gateway": GatewayConfig, ".status": StatusConfig}
 """Tables that stand in others."""
 _UNKNOWN = re.compile("Object contains unknown field `(.*)")
 _WRONG = re.compile(r"Expected `(\w+)[^`]*`((?: [<>]=? [\d.]+)?)(?:, got `(\w+)`?)?")
@@ -112,6 +147,8 @@ def load(path: str | Path | None = None) -> Config:
     try:
         values = tomllib.loads(found.read_text("utf-8"))
         return replace(_config(values), folder=found.resolve().parent)
+    except RecursionError:
+        raise ConfigError(f"{found} is nested too deep") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ConfigError) as error:
         raise ConfigError(f"{found}: {error}") from None
 
@@ -119,10 +156,15 @@ def load(path: str | Path | None = None) -> Config:
 def _config(values: dict[str, Any]) -> Config:
     if "folder" in values:
         raise ConfigError("there is no key folder; say providers_folder")
-    config = _table("", {**values, "providers": {}}, Config)
-    named = _table("providers", values.get("providers", {}), dict[str, Any])
-    tables = {name: _table(f"providers.{name}", v, ProviderConfig) for name, v in named.items()}
-    return replace(config, providers=tables)
+    config = _table("", {**values, "providers": {}, "routes": {}}, Config)
+    providers = _named("providers", values, ProviderConfig)
+    return replace(config, providers=providers, routes=_named("routes", values, RouteConfig))
+
+
+def _named(kind: str, values: dict[str, Any], table: type[T]) -> dict[str, T]:
+    """The tables of that kind, by their names."""
+    said = _table(kind, values.get(kind, {}), dict[str, Any])
+    return {name: _table(f"{kind}.{name}", value, table) for name, value in said.items()}
 
 
 def _table(name: str, values: object, kind: type[T]) -> T:

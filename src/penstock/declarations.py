@@ -36,6 +36,7 @@ _HARMLESS = {
     *("answers_unasked", "default_model", "embedding_model", "embeddings", "headers"),
     *("key_header", "models", "owner", "protocol", "small_model"),
     *("encode_request", "recognise"),
+    *("echoes", "prefilled", "prefills"),
 }
 """What a class may have without being ready, or not, for another reason than its key."""
 

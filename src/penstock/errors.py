@@ -19,7 +19,7 @@
         └── StreamError          the answer began and did not end well
             ├── EmptyStream      the answer ended before it said anything
             ├── StreamTruncated  the bytes ended before the service's own end of the stream
-            ├── StreamStalled    first, idle or total ran out in the middle
+            ├── StreamStalled    first, idle, progress or total ran out in the middle
             ├── MalformedStream  bytes that the protocol does not allow
             └── StreamFailed     the service reported an error inside the stream
 
@@ -28,17 +28,27 @@ Messages name the next step and never hold a key, a header, or an HTTP library's
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from penstock.types import Usage
+
 
 class PenstockError(Exception):
     """Anything that penstock raises. ``str(error)`` says what happened and what to do next.
 
     ``status``: the service's HTTP status, or ``None``. ``type`` and ``code``: the service's own
     words for the error. ``provider``: who answered, and ``request_id`` its name for the call.
-    ``retry_after``: seconds, where the service said so. ``retryable``: whether the very same call
-    may work later.
+    ``retry_after``: seconds, where the service said so. ``limit``: which of ours ran out, where one
+    did (``connect``, ``total``, …). ``model``: what was asked, ``usage`` what
+    that cost all the same, as far as is known. ``others``: what the other targets of a route failed
+    with, in the order they were asked.
     """
 
     retryable = False
+    """Whether the very same call may work later."""
+    elsewhere = False
+    """Whether another service may answer the same question."""
     http_status = 500
     """The status that the gateway answers with."""
 
@@ -53,6 +63,7 @@ class PenstockError(Exception):
         provider: str = "",
         retry_after: float | None = None,
         request_id: str | None = None,
+        limit: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -63,6 +74,12 @@ class PenstockError(Exception):
         self.provider = provider
         self.retry_after = retry_after
         self.request_id = request_id
+        self.model = ""
+        self.usage: Usage | None = None
+        self.others: tuple[PenstockError, ...] = ()
+        self.limit = limit
+        self.noted = False
+        """Whether a route has told of it already."""
 
 
 class CallerError(PenstockError):
@@ -74,6 +91,7 @@ class CallerError(PenstockError):
 class ConfigError(CallerError):
     """A setting is missing or wrong."""
 
+    elsewhere = True
     http_status = 500
 
 
@@ -88,12 +106,14 @@ class InvalidRequest(CallerError, ValueError):
 class UnknownModel(InvalidRequest):
     """No such model; the message names those that are known."""
 
+    elsewhere = True
     http_status = 404
 
 
 class Unauthorized(CallerError):
     """No key, a wrong key, or a key that may not do this."""
 
+    elsewhere = True
     http_status = 401
 
 
@@ -105,6 +125,7 @@ class ServiceError(PenstockError):
     """Not the caller's fault; another try, or another service, may help."""
 
     retryable = True
+    elsewhere = True
     http_status = 502
 
 
@@ -157,7 +178,7 @@ class StreamTruncated(StreamError):
 
 
 class StreamStalled(StreamError):
-    """The stream stood still: ``first``, ``idle`` or ``total`` ran out."""
+    """The stream stood still: ``first``, ``idle``, ``progress`` or ``total`` ran out."""
 
     http_status = 504
 

@@ -81,13 +81,26 @@ class ToolCallDelta(_Silent, frozen=True, repr_omit_defaults=True, gc=False):
     arguments: str
 
 
+class Attempt(Struct, frozen=True, repr_omit_defaults=True):
+    """A target of a route that was asked and did not end the answer: ``provider/model``, the class
+    of its error (empty: another was quicker), whether its words are part of the answer, and what it
+    spent, as far as is known."""
+
+    target: str
+    error: str = ""
+    spoke: bool = False
+    usage: Usage | None = None
+
+
 class Finish(_Silent, frozen=True, repr_omit_defaults=True, gc=False):
-    """The service ended its answer: why (ours and in its own words) and what it spent."""
+    """The service ended its answer: why (ours and in its own words) and what it spent.
+    ``attempts``: who else was asked on the way, where the answer came over a route."""
 
     reason: FinishReason = "stop"
     raw_reason: str | None = None
     usage: Usage | None = None
     metadata: Metadata | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 Event: TypeAlias = Start | TextDelta | ReasoningDelta | ToolCallStart | ToolCallDelta | Finish
@@ -138,6 +151,17 @@ class Reply(Struct, frozen=True, repr_omit_defaults=True):
     def usage(self) -> Usage | None:
         """What the answer spent; ``None`` where nobody knows."""
         return self.finish.usage if self.finish else None
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Who else was asked on the way, where the answer came over a route."""
+        return self.finish.attempts if self.finish else ()
+
+    @property
+    def recovered(self) -> tuple[str, ...]:
+        """The targets whose answers were cut and went on elsewhere; empty for an ordinary answer.
+        Their words are part of this one."""
+        return tuple(attempt.target for attempt in self.attempts if attempt.spoke)
 
 
 class _Open:

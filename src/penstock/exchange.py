@@ -5,12 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
+from time import time
 from typing import Protocol as Shape
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
-from penstock.errors import PenstockError, Redirected, UnexpectedAnswer
-from penstock.protocols import Protocol
+from penstock import retry_after
+from penstock.errors import (
+    CallerError,
+    ConnectionFailed,
+    PenstockError,
+    Redirected,
+    UnexpectedAnswer,
+)
+from penstock.events import (
+    Event,
+    Finish,
+    ReasoningDelta,
+    Start,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallStart,
+)
+from penstock.outcomes import Record
+from penstock.protocols import Decoder, Protocol
 from penstock.transport import Request, Response, origin, read
+from penstock.types import Usage, estimate_usage
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ERROR_BODY = 64 * 1024
@@ -26,6 +45,7 @@ _PUBLIC = frozenset(
 """Headers that may be shown; all others are somebody's own."""
 _KEYS = re.compile(r"key|token|secret|sig|pass|code", re.IGNORECASE)
 """What the parameters of an address are called that may not be shown."""
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=]{256,}")
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid")
 
 
@@ -55,18 +75,63 @@ class Exchange:
     """``async with Exchange(...)`` holds the answer's ``Response``.
 
     Raises what the answer's status stands for; errors from inside the block are given the
-    provider's name and relieved of all that was sent and nobody else may read.
+    provider's name and relieved of all that was sent and nobody else may read. Its outcome is told
+    when the block is left, and what was spent with it: ``usage``, or what ``decoder`` has read of
+    it, or an estimate by the bytes that were asked and the characters ``said``. ``ended``: the
+    service's own end was read, though the block may be left before its time.
     """
 
-    __slots__ = ("_asked", "_provider", "_response", "_sent")
+    __slots__ = (
+        "_asked",
+        "_provider",
+        "_record",
+        "_response",
+        "_sent",
+        "decoder",
+        "ended",
+        "said",
+        "usage",
+    )
 
     def __init__(
-        self, provider: Asker, method: str, url: str, body: bytes, accept: str, key: str
+        self,
+        provider: Asker,
+        method: str,
+        url: str,
+        body: bytes,
+        accept: str,
+        key: str,
+        record: Record | None = None,
     ) -> None:
         self._provider = provider
         self._asked = method, url, body, accept, key
         self._sent: Request | None = None
         self._response: Response | None = None
+        self._record = record or Record(provider.name, "", "models")
+        self.usage: Usage | None = None
+        self.decoder: Decoder | None = None
+        self.said = 0
+        self.ended = False
+
+    def spoken(self) -> None:
+        """Something was said just now."""
+        self._record.spoke()
+        if self._response is not None:
+            self._response.spoken()
+
+    def heard(self, event: Event) -> None:
+        """``event`` was read from the answer."""
+        match event:
+            case TextDelta(text) | ReasoningDelta(text):
+                self.said += len(text)
+            case ToolCallStart(name=text) | ToolCallDelta(arguments=text):
+                self.said += len(text)
+            case Finish(usage=usage):
+                self.usage, self.ended = usage, True
+                return
+            case Start():
+                return
+        self.spoken()
 
     async def __aenter__(self) -> Response:
         try:
@@ -81,9 +146,22 @@ class Exchange:
     async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> None:
         if self._response is not None:
             await self._response.close()
+        spent = self._spent(error)
         if isinstance(error, PenstockError):
             error.provider = error.provider or self._provider.name
+            error.model = error.model or self._record.model
+            error.usage = error.usage or spent
             redact(error, self._secrets())
+        self._record.end(None if self.ended else error, spent)
+
+    def _spent(self, error: BaseException | None) -> Usage | None:
+        """What is known of what was spent; ``None``: nothing was."""
+        told = self.usage or (self.decoder.usage if self.decoder is not None else None)
+        if told is not None or self._record.kind != "chat":
+            return told
+        unasked = self._sent is None or isinstance(error, ConnectionFailed | CallerError)
+        refused = self._response is not None and self._response.status >= 300
+        return None if unasked or refused else estimate_usage(self.said, _words(self._asked[2]))
 
     def _secrets(self) -> list[str]:
         """What was sent that nobody else may read, the longest first; nothing is looked up for it,
@@ -115,7 +193,7 @@ class Exchange:
         for secret in self._secrets():  # before anything is cut out of it
             body = body.replace(secret.encode(), "…".encode())
         error = protocol.decode_error(response.status, body, response.reason, response.headers)
-        waits = seconds(response.headers.get("retry-after", ""))
+        waits = retry_after.seconds(response.headers, time(), response.status)
         error.retry_after = error.retry_after if waits is None else waits
         error.request_id = error.request_id or _request_id(response.headers)
         return error
@@ -138,9 +216,9 @@ def redact(error: PenstockError, secrets: list[str]) -> None:
     error.args = (error.message,)
 
 
-def seconds(value: str) -> float | None:
-    """``Retry-After`` in seconds; its other forms say nothing yet."""
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
+def _words(body: bytes) -> int:
+    """The bytes of a question that may be words: pictures and sounds are none."""
+    return len(_BASE64.sub(b"", body))
 
 
 def _credentials(request: Request | None, constants: Mapping[str, str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from penstock.errors import (
     error_for_status,
 )
 from penstock.events import Event, Finish, Start, TextDelta
+from penstock.outcomes import Record
 from penstock.protocols.openai_chat.request_encode import encode_request
 from penstock.provider import Provider
 from penstock.transport import Timeouts
@@ -48,20 +49,29 @@ class GeneratorProvider(Provider):
         chunks = self._chunks(request)
         asked = sum(len(message.text.encode("utf-8", "replace")) for message in request.messages)
         size = 0
-        yield Start("", request.model)
+        record = Record(self.name, request.model, stream=request.stream)
+        ended: BaseException | None = None
         try:
+            yield Start("", request.model)
             async for text in within(chunks, limits):
+                record.spoke()
                 size += len(text.encode("utf-8", "replace"))
                 yield TextDelta(text)
+            if not size:
+                raise EmptyStream(f"{self.name} answered with nothing; try again")
         except PenstockError as error:
             error.provider = error.provider or self.name
+            ended = error
             raise
         except Exception as error:
-            raise _mapped(error, self.name) from (None if _is_foreign(error) else error)
+            ended = _mapped(error, self.name)
+            raise ended from (None if _is_foreign(error) else error)
+        except BaseException as error:
+            ended = error
+            raise
         finally:
             await chunks.aclose()
-        if not size:
-            raise EmptyStream(f"{self.name} answered with nothing; try again", provider=self.name)
+            record.end(ended, estimate_usage(size, asked))
         yield Finish("stop", None, estimate_usage(size, asked))
 
     async def _chunks(self, request: ChatRequest) -> AsyncGenerator[str]:
@@ -121,7 +131,8 @@ async def within(chunks: AsyncIterator[str], limits: Timeouts) -> AsyncGenerator
         except TimeoutError:
             if not deadline.expired():
                 raise
-            raise StreamStalled(f"the stream stood still for {limit:g} s ({name})") from None
+            text = f"the stream stood still for {limit:g} s ({name})"
+            raise StreamStalled(text, limit=name) from None
         if text is _END:
             return
         yield text

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import cache, cached_property
+from re import Pattern
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -15,12 +16,13 @@ from msgspec.structs import replace
 
 from penstock import browser, settings, variables
 from penstock.errors import ConfigError, InvalidRequest, Unauthorized
-from penstock.events import SPOKEN, Event, Finish, Start, TextDelta
+from penstock.events import Event, Finish, Start, TextDelta
 from penstock.exchange import VECTORS, Exchange, read_whole
+from penstock.outcomes import Kind, Record
 from penstock.protocols import Protocol, json, signatures
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.provider import Provider
-from penstock.transport import Request, Response, Timeouts, Transport, read_out
+from penstock.transport import STREAM, Request, Response, Timeouts, Transport, read_out
 from penstock.types import ChatRequest, EmbeddingRequest, Embeddings, ModelInfo, Secret
 
 if TYPE_CHECKING:
@@ -74,6 +76,11 @@ class HTTPProvider(Provider):
     """The header that carries the key, where it is not the protocol's."""
     headers: ClassVar[Mapping[str, str]] = {}
     """Headers of every request, beside the protocol's."""
+    prefilled: ClassVar[Pattern[str] | None] = None
+    """What the names of models have in them that go on with an answer whose beginning is the last
+    message (``prefills.py``), where a page says so."""
+    echoes: ClassVar[bool] = False
+    """Whether these say that beginning again first."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +119,10 @@ class HTTPProvider(Provider):
     def api_key(self) -> Secret:
         """The key: the call's or instance's, the environment's, or empty."""
         return self._target.key
+
+    def prefills(self, model: str) -> bool:
+        found = self.prefilled and self.prefilled.search(model or self.default_model)
+        return found is not None
 
     def home(self) -> str:
         """The vendor's own address, as the environment has it; empty where a variable is missing.
@@ -178,26 +189,35 @@ class HTTPProvider(Provider):
             request = msgspec.structs.replace(request, api_key=key)
         request, lost = self._sayable(request)
         body = _json(self.encode_request(request))
-        async with self.open(body, model=request.model, stream=request.stream, key=key) as response:
+        exchange = self.open(body, model=request.model, stream=request.stream, key=key)
+        async with exchange as response:
             if not request.stream:
                 whole = await read_whole(response)
                 for event in self.protocol.decode_response(whole, response.delimited):
+                    exchange.heard(event)
                     yield self._marked(event, lost)
                 return
-            decoder = self.protocol.decoder()
-            feed, waiting = decoder.feed, True
-            async with aclosing(response.chunks()) as chunks:
+            exchange.decoder = decoder = self.protocol.decoder()
+            feed = decoder.feed
+            async with aclosing(response.chunks(STREAM)) as chunks:
                 async for chunk in chunks:
                     last: Event | None = None
                     for last in feed(chunk):
-                        if waiting and isinstance(last, SPOKEN):
-                            waiting = False
-                            response.spoken()
-                        yield last if type(last) is TextDelta else self._marked(last, lost)
+                        if type(last) is TextDelta:
+                            if not exchange.said:  # before anybody takes their time over it
+                                exchange.spoken()
+                            exchange.said += len(last.text)
+                            yield last
+                        else:
+                            exchange.heard(last)
+                            yield self._marked(last, lost)
+                    if type(last) is TextDelta:
+                        exchange.spoken()
                     if isinstance(last, Finish):  # whatever follows is no part of the answer
                         await read_out(chunks)
                         return
             for event in decoder.close(response.delimited):
+                exchange.heard(event)
                 yield self._marked(event, lost)
 
     def embedding_format(self, model: str) -> EmbeddingFormat | None:
@@ -232,7 +252,7 @@ class HTTPProvider(Provider):
     ) -> Exchange:
         """Ask ``model`` for embeddings; see ``open``."""
         url = self.at(form.locate(model), model)
-        return Exchange(self, "POST", url, body, "*/*", key or self.api_key)
+        return self._exchange(url, body, "*/*", key, model=model, kind="embeddings", stream=False)
 
     def _sayable(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
         """The request as this service can be told it, and what is lost of it. Raises
@@ -265,7 +285,13 @@ class HTTPProvider(Provider):
         holds the answer's ``Response``. ``key``: the caller's own, not the configured one."""
         accept = self.protocol.stream_type.partition(";")[0] if stream else "*/*"
         url = self.at(self.protocol.locate(model, stream), model)
-        return Exchange(self, "POST", url, body, accept, key or self.api_key)
+        return self._exchange(url, body, accept, key, model=model, kind="chat", stream=stream)
+
+    def _exchange(
+        self, url: str, body: bytes, accept: str, key: str, *, model: str, kind: Kind, stream: bool
+    ) -> Exchange:
+        record = Record(self.name, model, kind, stream, bool(key) and key != self.api_key)
+        return Exchange(self, "POST", url, body, accept, key or self.api_key, record)
 
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
         """The request as it goes to the transport. Raises where a setting is missing."""

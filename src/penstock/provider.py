@@ -18,17 +18,16 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from types import MethodType
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from penstock import _sync, settings
-from penstock.errors import (
-    InvalidRequest,
-)
-from penstock.events import Event, TextDelta
+from penstock import _sync, health, settings
+from penstock.errors import InvalidRequest
+from penstock.events import Attempt, Event, Reply, TextDelta, collect_async
 from penstock.protocols.openai_chat.request_decode import decode_message, decode_request
 from penstock.settings import Settings
 from penstock.streams import AsyncStream
@@ -43,6 +42,8 @@ from penstock.types import (
     ModelInfo,
 )
 
+_MEASURED = health.here
+"""Is told of every call, from the first one on, which takes this import."""
 _SAYABLE = (Mapping, Message)
 _BEYOND = ("strict", "reasoning_budget")
 """Fields of a request that OpenAI chat has no key for."""
@@ -51,6 +52,25 @@ _SPACE = {"role": "user", "content": " "}
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Call(Generic[T]):
+    """A question that any of several services may answer.
+
+    ``ask(provider, model)`` puts it to one of them; what comes is the answer in whatever shape the
+    caller wants (events, a protocol's bytes, one whole reply), and nothing comes before something
+    was said, so that a failure until then can still be mended elsewhere. ``request``: the question
+    in our own words, for who chooses by it. ``deadline``: the event loop's time by which all has to
+    be over. ``attempts``: who was asked in vain until now.
+    """
+
+    ask: Callable[[Provider, str], AsyncGenerator[T]]
+    request: Callable[[], ChatRequest]
+    model: str = ""
+    deadline: float | None = None
+    attempts: list[Attempt] = field(default_factory=list)
 
 
 class projection(Generic[P, R]):  # noqa: N801 - a decorator, used as one
@@ -116,6 +136,24 @@ class Provider(ABC):
         Raises ``PenstockError``. Closing the generator closes the connection.
         """
 
+    def through(self, call: Call[T]) -> AsyncGenerator[T]:
+        """``call`` on this provider, or on whichever it chooses; nothing comes before something is
+        said. Raises ``PenstockError``. Closing the generator closes the connection."""
+        return call.ask(self, call.model)
+
+    async def answer(self, request: ChatRequest) -> Reply:
+        """The whole answer. Raises ``PenstockError``, never half an answer."""
+        async with aclosing(self.stream(request)) as events:
+            return await collect_async(events)
+
+    def is_failing(self, model: str) -> bool:
+        """Whether it is known not to work at present, so that others are asked first."""
+        return False
+
+    def prefills(self, model: str) -> bool:
+        """Whether that model goes on with an answer whose beginning is the last message."""
+        return False
+
     async def list_models(self) -> tuple[ModelInfo, ...]:
         """The models this provider offers, from the service itself where it can be asked."""
         return tuple(ModelInfo(name) for name in self.models)
@@ -170,8 +208,7 @@ class Provider(ABC):
     ) -> str:
         """The answer's whole text. Raises ``PenstockError``, never half an answer."""
         provider, rest = split(self, options)
-        async with aclosing(_texts(provider, model, messages, rest)) as chunks:
-            return "".join([chunk async for chunk in chunks])
+        return (await provider.answer(question(model, messages, rest))).text
 
     @projection
     def create_completion(
@@ -268,5 +305,5 @@ async def _texts(
 async def _whole_text(
     provider: Provider, model: str, messages: Messages | str, options: Mapping[str, Any]
 ) -> AsyncGenerator[str]:
-    async with aclosing(_texts(provider, model, messages, options)) as chunks:
-        yield "".join([chunk async for chunk in chunks])
+    reply = await provider.answer(question(model, messages, options))
+    yield reply.text

@@ -321,7 +321,7 @@ async def test_a_service_that_is_down_for_a_while_is_waited_for(hub: FakeHub) ->
 
 
 async def test_a_hub_that_says_nothing_is_asked_three_times(hub: FakeHub) -> None:
-    hub.listings = [refuse("503 Service Unavailable", retry_after="9999999")] * 9
+    hub.listings = [refuse("503 Service Unavailable", retry_after="999999")] * 9
     watch = Watch()
     with pytest.raises(Unavailable, match="503"):
         await fetch(hub, watch)

@@ -13,9 +13,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from penstock import retry_after
 from penstock.accounts import Account, Send
 from penstock.errors import PenstockError, Redirected, Unauthorized, UnexpectedAnswer
-from penstock.exchange import redact, seconds
+from penstock.exchange import redact
 from penstock.protocols import json
 from penstock.protocols.error_body import error_from_body
 from penstock.transport import Request, Response, is_loopback, origin, read
@@ -171,7 +172,7 @@ def _read_answer(response: Response, body: bytes, where: str) -> _Answer:
     if status != 200:
         error = error_from_body(status, b"", response.reason)
         error.message = f"{where} gives no token now: {error.message}"
-        error.retry_after = seconds(response.headers.get("retry-after", ""))
+        error.retry_after = retry_after.seconds(response.headers, time.time(), status)
         raise error
     try:
         answer = msgspec.json.decode(body, type=_Answer, strict=False)

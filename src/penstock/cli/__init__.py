@@ -1,4 +1,5 @@
-"""The command line: ``penstock chat``, ``serve``, ``providers``, ``models`` and ``pull``.
+"""The command line: ``penstock chat``, ``serve``, ``providers``, ``models``, ``status``, ``pull``,
+``faults``.
 
 arguments.py   the options of every command
 chat.py        one question, one answer; conversation.py asks, answer.py carries it to the screen
@@ -7,6 +8,8 @@ rendering.py   what events look like: text or JSON lines; markdown.py with rich;
 serve.py       the gateway; hello.py asks it one question
 providers.py   providers; about.py what one is; models.py models, their limits and prices
 pull.py        a model from a hub; bar.py shows how far it is, table.py and sizes.py what there is
+status.py      what is working, as measured
+faults.py      a service that fails on purpose
 running.py     the event loop; terminal.py what may be written to a terminal; wording.py how errors
                are told there; default.py which model answers when none is named, and why
 
@@ -55,8 +58,10 @@ def _run(args: Namespace) -> None:
     match args.command:
         case "chat":
             from penstock.cli import chat
+            from penstock.health import file
 
-            chat.run(args)
+            with file.kept():
+                chat.run(args)
         case "serve":
             from penstock.cli import serve
 
@@ -69,6 +74,14 @@ def _run(args: Namespace) -> None:
             from penstock.cli import models
 
             models.run(args)
+        case "status":
+            from penstock.cli import status
+
+            status.run(args)
+        case "faults":
+            from penstock.cli import faults
+
+            faults.run(args)
         case _:
             from penstock.cli import providers
 

@@ -41,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_serve(commands)
     _add_listings(commands)
+    _add_status(commands)
     _add_pull(commands)
+    _add_faults(commands)
     for command in commands.choices.values():
         command.set_defaults(refuse=command.error)  # with its own usage, not that of the program
     return parser
@@ -129,6 +131,25 @@ def _add_listings(commands: Any) -> None:
         listing.add_argument("--json", action="store_true", help="write JSON")
 
 
+def _add_status(commands: Any) -> None:
+    status = commands.add_parser(
+        "status",
+        help="say what is working, as measured",
+        description="Say how each model stood when it was asked last: by the calls and the probes "
+        "that programs have noted. Asks nobody without --probe.",
+    )
+    add = status.add_argument
+    add("names", nargs="*", metavar="NAME", help="a provider, or provider/model; else all")
+    add("--probe", action="store_true", help="ask each one short question; it costs a few tokens")
+    add(
+        "--thorough",
+        action="store_true",
+        help="ask five: a whole answer, a stream, a tool, JSON, and one that is left early",
+    )
+    _add_config(status)
+    add("--json", action="store_true", help="write JSON")
+
+
 def _add_pull(commands: Any) -> None:
     pull = commands.add_parser(
         "pull",
@@ -152,6 +173,28 @@ def _add_pull(commands: Any) -> None:
     instead.add_argument("--remove", action="store_true", help="delete NAME, or what came of it")
     add("--proxy", metavar="URL", help="http, https, socks5 or socks5h proxy to the hub")
     _add_config(pull)
+
+
+def _add_faults(commands: Any) -> None:
+    faults = commands.add_parser(
+        "faults",
+        help="start a service that fails on purpose",
+        description="Answer on this machine as OpenAI, Anthropic, Gemini, Ollama, Cohere, Bedrock "
+        "and chatbot-ui do, and fail as they do: the model's name says how. For trying what a "
+        "gateway or an SDK makes of it.",
+    )
+    add = faults.add_argument
+    add("--port", type=_port, default=8401, metavar="PORT", help="0: any free one; else 8401")
+    add("--list", action="store_true", help="list every fault, and what is right to do about it")
+    add(
+        "--pace",
+        type=_milliseconds,
+        default=5,
+        metavar="MS",
+        help="milliseconds between two tokens; else 5",
+    )
+    add("--tls", nargs=2, metavar=("CERT", "KEY"), help="speak TLS, with these files")
+    add("-v", "--verbose", action="store_true", help="log every question and every end")
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:
@@ -180,6 +223,12 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
+
+
+def _milliseconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 60_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of milliseconds, 0 to 60000")
+    return int(text)
 
 
 def _port(text: str) -> int:

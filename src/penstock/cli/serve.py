@@ -9,6 +9,8 @@ import logging
 import shlex
 import signal
 from argparse import Namespace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from penstock import __version__, config
 from penstock.catalog import Catalog
@@ -17,7 +19,12 @@ from penstock.cli.hello import QUESTION, hello
 from penstock.cli.terminal import command, note
 from penstock.gateway.handler import Gateway
 from penstock.gateway.listener import listen
+from penstock.health import file
+from penstock.health.prober import Prober
+from penstock.health.probes import Target
 
+_KEPT_EVERY = 60.0
+"""Seconds from one writing of what was measured to the next but one."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -39,7 +46,7 @@ async def _serve(args: Namespace) -> None:
     host = said.gateway.host if args.host is None else args.host
     port = said.gateway.port if args.port is None else args.port
     stop = _stop_on_signals()
-    async with listen(Gateway(catalog), host, port) as address:
+    async with _measured(catalog), listen(Gateway(catalog), host, port) as address:
         url = _url(*address)
         _introduce(url, catalog, model)
         _settle()
@@ -48,6 +55,18 @@ async def _serve(args: Namespace) -> None:
         greeting.cancel()
         await asyncio.gather(greeting, return_exceptions=True)
         note("penstock: stopping; answers under way may end; once more stops at once")
+
+
+@asynccontextmanager
+async def _measured(catalog: Catalog) -> AsyncIterator[None]:
+    """What works is known from one run to the next, and tried in the background where the config
+    says so."""
+    every = catalog.config.status.probe
+    probed = catalog.routes.targets() if catalog.config.routes else []
+    targets = [Target(provider, model) for provider, model in probed] if every else []
+    keeping = file.kept_up(min(every or _KEPT_EVERY, _KEPT_EVERY) / 2)
+    async with keeping, Prober(targets, every or _KEPT_EVERY):
+        yield
 
 
 def _settle() -> None:

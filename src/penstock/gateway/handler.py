@@ -1,8 +1,9 @@
 """One handler: decode the request, resolve the model, stream the answer, encode it.
 
-The path from socket to socket: ``Gateway.handle`` -> ``_chat`` -> ``_relay`` (same protocol on
-both sides: the service's bytes go through unchanged while a decoder reads them on the side) or a
-``Translation`` (events in between) -> the listener writes what they yield.
+The path from socket to socket: ``Gateway.handle`` -> a ``Question`` is put to a provider, or over a
+route to several -> ``relay`` (same protocol on both sides: the service's bytes go through unchanged
+while a decoder reads them on the side) or a ``Translation`` (events in between) -> the listener
+writes what they yield.
 
 No status is sent before the answer's first spoken event, so that an early failure has its own
 status. A later one is told in the caller's protocol (``Streamed.tell``), and then the connection is
@@ -14,87 +15,27 @@ from __future__ import annotations
 import difflib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
-
-import msgspec
-from msgspec import Struct
 
 from penstock import __version__, discovery, embedding
 from penstock.catalog import Catalog
-from penstock.errors import (
-    CallerError,
-    ConfigError,
-    InvalidRequest,
-    PenstockError,
-    UnknownModel,
-)
-from penstock.events import SPOKEN, Event, Finish, collect
-from penstock.exchange import read_whole
+from penstock.errors import CallerError, ConfigError, InvalidRequest, PenstockError, UnknownModel
 from penstock.gateway import embeddings
+from penstock.gateway.answer import Answer, Asked, failure, read_object, whole
 from penstock.gateway.guard import check_caller, is_loopback
+from penstock.gateway.question import Question
 from penstock.gateway.routes import OLLAMA_VERSION, Route, build, find
-from penstock.gateway.translation import Translation
 from penstock.gateway.vault import Vault
 from penstock.http_provider import HTTPProvider
-from penstock.protocols import Decoder, Encoder, Protocol, json, signatures
 from penstock.protocols.embeddings import CallerFormat
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.provider import Provider
-from penstock.transport import read_out
-from penstock.types import ChatRequest
 
 logger = logging.getLogger("penstock.gateway")
 
-STRICT = "penstock-strict"
-"""The header by which a caller refuses to lose anything."""
-
 _CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
-_JSON = "application/json"
-_UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-_REASON = 200
-"""Characters of a status text; clients refuse long ones."""
 _PATH = 200
 """Characters of a wrong path that are compared with the right ones."""
-_HELD = 256 * 1024
-"""Bytes of an answer that may wait for its first spoken event."""
-
-
-class Asked(Struct, frozen=True):
-    """A caller's request; header names are lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes = b""
-    target: str = ""
-    """The path as it came, percent signs and query included."""
-
-    @property
-    def is_strict(self) -> bool:
-        """Whether the caller would rather be refused than lose a part of the question."""
-        return self.headers.get(STRICT, "").lower() in ("1", "true", "yes")
-
-
-class Streamed(Struct, frozen=True):
-    """A body in pieces: the first, which is there already, those that follow, and what tells a
-    caller of a failure amid them. After that the connection is to be closed without ending the
-    body."""
-
-    first: bytes
-    rest: AsyncGenerator[bytes]
-    tell: Callable[[PenstockError], bytes]
-
-
-class Answer(Struct, frozen=True):
-    """What goes back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes | Streamed
-    reason: str | None = None
 
 
 class _NotFound(InvalidRequest):
@@ -119,7 +60,9 @@ class Gateway:
     async def handle(self, asked: Asked) -> Answer:
         """The answer to any request, errors included. Raises nothing of ours."""
         if asked.headers.get("user-agent") == discovery.AGENT:
-            return failure(self.plain, _NotFound("this is a gateway of penstock, no engine"))
+            return failure(
+                self.plain.protocol, _NotFound("this is a gateway of penstock, no engine")
+            )
         route = find(self._table, asked.method, asked.path)
         try:
             headers = asked.headers
@@ -139,7 +82,7 @@ class Gateway:
                     return self._version()
         except PenstockError as error:
             logger.warning("%s %s: %s", asked.method, asked.path, error.message)
-            return failure(route or self.plain, error)
+            return failure((route or self.plain).protocol, error)
 
     def _no_route(self, asked: Asked) -> PenstockError:
         methods = {m for m, _ in self._table if find(self._table, m, asked.path)}
@@ -151,38 +94,18 @@ class Gateway:
 
     def _health(self) -> Answer:
         said = {"status": "ok", "version": __version__, "default": self.catalog.default()}
-        return _whole(said)
+        return whole(said)
 
     def _version(self) -> Answer:
-        return _whole({"version": OLLAMA_VERSION})
+        return whole({"version": OLLAMA_VERSION})
 
     async def _models(self, route: Route) -> Answer:
-        return _whole(route.protocol.encode_models(await self.catalog.list_models()))
+        return whole(route.protocol.encode_models(await self.catalog.list_models()))
 
     async def _chat(self, route: Route, asked: Asked) -> Answer:
-        protocol = route.protocol
-        value = protocol.with_path(read_object(asked.body), asked.target)
-        model, stream = protocol.peek(value)
-        provider, model = await self._resolve(route, model)
-        if isinstance(provider, HTTPProvider) and type(provider.protocol) is type(protocol):
-            relayed = protocol.relayed(value, model)
-            if relayed is not None and signatures.MARK.encode() not in asked.body:
-                return await self._pass_on(provider, value, relayed, model, stream)
-        request = msgspec.structs.replace(
-            protocol.decode_request(value), model=model, strict=asked.is_strict
-        )
-        translation = Translation(protocol, provider, request, self._vault, _caller(asked))
-        if not stream:
-            answer = _whole(await translation.whole())
-            return msgspec.structs.replace(
-                answer, headers={**answer.headers, **translation.headers}
-            )
-        encoder = protocol.encoder(translation.request)
-        kind = encoder.content_type or protocol.stream_type
-        chunks = translation.stream(encoder)
-        first = await anext(chunks, b"")  # an error before anything is spoken has its own status
-        headers = {"Content-Type": kind, **_UNBUFFERED, **translation.headers}
-        return Answer(200, headers, Streamed(first, chunks, encoder.error))
+        question = Question(route.protocol, asked, _caller(asked), self._vault, self._allow)
+        provider, model = await self._resolve(route, question.model)
+        return await question.put_to(provider, model)
 
     async def _embed(self, route: Route, asked: Asked) -> Answer:
         form = route.embeddings or route.protocol.embeddings
@@ -193,48 +116,20 @@ class Gateway:
         provider, model = await self._resolve(route, said)
         model = embedding.model_of(provider, said, model)
         body, headers = await embeddings.answer(form, provider, value, model, asked.is_strict)
-        return Answer(200, {"Content-Type": _JSON, **headers}, body)
-
-    async def _pass_on(
-        self,
-        provider: HTTPProvider,
-        value: dict[str, Any],
-        relayed: dict[str, Any],
-        model: str,
-        stream: bool,
-    ) -> Answer:
-        """Caller and service speak the same protocol: the bytes go through."""
-        protocol, raw = provider.protocol, json.encode(relayed)
-        if not stream:
-            return await _relay_whole(provider, raw, model)
-        chunks = _relay(provider, raw, model, lambda: self._encoder(protocol, value))
-        first = await anext(chunks, b"")
-
-        def tell(error: PenstockError) -> bytes:
-            return self._encoder(protocol, value).error(error)
-
-        headers = {"Content-Type": protocol.stream_type, **_UNBUFFERED}
-        return Answer(200, headers, Streamed(first, chunks, tell))
-
-    def _encoder(self, protocol: Protocol, value: dict[str, Any]) -> Encoder:
-        """For a failure amid a relay, whose request the service alone has read until now."""
-        try:
-            request = protocol.decode_request(value)
-        except (
-            InvalidRequest
-        ):  # the service took it, so it answers; the failure is told all the same
-            request = ChatRequest()
-        return protocol.encoder(request)
+        return whole(body, headers)
 
     async def _resolve(self, route: Route, model: str) -> tuple[Provider, str]:
         try:
-            return self._allowed(*await self.catalog.resolve(model))
+            provider, model = await self.catalog.resolve(model)
+            self._allow(provider, model)
         except CallerError:
             if not route.any_model:
                 raise
-            return self._allowed(*await self.catalog.resolve())
+            provider, model = await self.catalog.resolve()
+            self._allow(provider, model)
+        return provider, model
 
-    def _allowed(self, provider: Provider, model: str) -> tuple[Provider, str]:
+    def _allow(self, provider: Provider, model: str) -> None:
         """Not what a caller must not choose; and a founding provider that is pointed here would
         have the gateway ask itself for ever."""
         if not provider.serves(model):
@@ -243,7 +138,6 @@ class Gateway:
         port = self.address[1] if self.address else None
         if isinstance(provider, HTTPProvider) and _is_here(provider.endpoint, port):
             raise ConfigError(f"{provider.name} has this very gateway as its base_url")
-        return provider, model
 
 
 def _caller(asked: Asked) -> str:
@@ -259,93 +153,3 @@ def _is_here(url: str, port: int | None) -> bool:
         return port is not None and asked.port == port and is_loopback(asked.hostname or "")
     except ValueError:  # no URL at all; asking it says so
         return False
-
-
-async def _relay(
-    provider: HTTPProvider, body: bytes, model: str, encoder: Callable[[], Encoder]
-) -> AsyncGenerator[bytes]:
-    """The service's own bytes, whole events only, read on the side for the truth of their end."""
-    async with provider.open(body, model=model, stream=True) as response:
-        decoder = provider.protocol.decoder()
-        held, speaking = b"", False
-        async with aclosing(response.chunks()) as chunks:
-            async for chunk in chunks:
-                events, failure = _read(decoder, chunk)
-                if not speaking and any(isinstance(event, SPOKEN) for event in events):
-                    speaking = True
-                    response.spoken()
-                if failure is not None:
-                    if speaking:  # what came before the failure was said, and is not lost
-                        yield b"".join(map(encoder().encode, events))
-                    raise failure
-                data = held + chunk if held else chunk
-                ended = bool(events) and isinstance(events[-1], Finish)
-                if not speaking and not ended and len(data) < _HELD:
-                    held = data
-                    continue
-                whole = len(data) - decoder.pending
-                held = data[whole:]
-                if whole:
-                    yield data[:whole] if held else data
-                if ended:
-                    await read_out(chunks)  # whatever follows is no part of the answer
-                    return
-        events = list(decoder.close(response.delimited))
-        if decoder.whole:  # a whole answer where a stream was asked
-            writer = encoder()
-            held = b"".join(map(writer.encode, events)) + writer.close()
-        if held:
-            yield held
-
-
-def _read(decoder: Decoder, chunk: bytes) -> tuple[list[Event], PenstockError | None]:
-    """The events of a chunk, and the error that followed them."""
-    events: list[Event] = []
-    try:
-        for event in decoder.feed(chunk):
-            events.append(event)  # noqa: PERF402 - kept though the next one raises
-    except PenstockError as error:
-        return events, error
-    return events, None
-
-
-async def _relay_whole(provider: HTTPProvider, body: bytes, model: str) -> Answer:
-    protocol = provider.protocol
-    async with provider.open(body, model=model, stream=False) as response:
-        answer = await read_whole(response)
-        protocol.check_response(answer, response.delimited)  # a 200 may hold an error
-        if answer.lstrip()[:1] == b"{":
-            return Answer(200, {"Content-Type": _JSON}, answer)
-        # A stream where a whole answer was asked.
-        reply = collect(protocol.decode_response(answer, response.delimited))
-    return _whole(protocol.encode_response(reply))
-
-
-def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body. Raises ``InvalidRequest``."""
-    try:
-        value = json.loads(body)
-    except json.UNREADABLE:
-        raise InvalidRequest("the body is not valid JSON") from None
-    if not isinstance(value, dict):
-        raise InvalidRequest("the body must be a JSON object")
-    return value
-
-
-def _whole(value: Any) -> Answer:
-    """A whole answer: text where the protocol is bare text, else JSON."""
-    if isinstance(value, str):
-        return Answer(200, {"Content-Type": "text/plain; charset=utf-8"}, value.encode())
-    return Answer(200, {"Content-Type": _JSON}, json.encode(value))
-
-
-def failure(route: Route, error: PenstockError) -> Answer:
-    """A failed answer in the caller's protocol; a protocol of bare text has only the status text
-    to say why."""
-    status, value = route.protocol.encode_error(error)
-    headers = {} if error.retry_after is None else {"Retry-After": f"{error.retry_after:.0f}"}
-    answer = _whole(value)
-    reason = None
-    if isinstance(value, str):
-        reason = " ".join(error.message.split()).encode("ascii", "replace").decode()[:_REASON]
-    return Answer(status, {**answer.headers, **headers}, answer.body, reason)

@@ -12,8 +12,9 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError, RawRequestMessage
 
 from penstock.errors import ConfigError, InvalidRequest, PenstockError
+from penstock.gateway.answer import Answer, Asked, Streamed, failure
 from penstock.gateway.guard import check_address
-from penstock.gateway.handler import Answer, Asked, Gateway, Streamed, failure, logger
+from penstock.gateway.handler import Gateway, logger
 
 _MAX_BODY = 32 * 1024 * 1024
 _BACKLOG = 4096
@@ -73,10 +74,10 @@ async def _answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespo
         body = await request.read() if request.body_exists else b""
     except web.HTTPRequestEntityTooLarge:
         too_large = _TooLarge(f"the body is larger than {_MAX_BODY} bytes")
-        return _whole(failure(gateway.plain, too_large))
+        return _whole(failure(gateway.plain.protocol, too_large))
     except (web.RequestPayloadError, HttpProcessingError):
         unreadable = InvalidRequest("the body cannot be read; check its length and its encoding")
-        return _whole(failure(gateway.plain, unreadable))
+        return _whole(failure(gateway.plain.protocol, unreadable))
     asked = Asked(request.method, request.path, request.headers, body, request.path_qs)
     answer = await gateway.handle(asked)
     if isinstance(answer.body, bytes):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from time import time
 from urllib.parse import quote, urljoin, urlsplit
 
+from penstock import retry_after
 from penstock.errors import (
     ConfigError,
     PenstockError,
@@ -119,7 +121,7 @@ class Hub:
         if status != 429 and status < 500 and where == self._origin:
             return self._not_for_us(response, repo)
         kind = RateLimited if status == 429 else Unavailable
-        waits = _seconds(response.headers.get("retry-after", ""))
+        waits = retry_after.seconds(response.headers, time(), status)
         text = f"{where} answered {status}; try again later"
         return kind(text, status=status, retry_after=waits)
 
@@ -164,10 +166,6 @@ async def _read(response: Response) -> bytes:
         raise UnexpectedAnswer(
             "what answers is not a hub: its list of files never ends; check HF_ENDPOINT"
         ) from None
-
-
-def _seconds(value: str) -> float | None:
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None
 
 
 def _http_transport() -> Transport:

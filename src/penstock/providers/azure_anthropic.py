@@ -4,6 +4,7 @@ https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundr
 
 from penstock.accounts.azure import AzureAccount
 from penstock.http_provider import HTTPProvider
+from penstock.prefills import CLAUDE
 from penstock.protocols.anthropic_messages import VERSION, AnthropicMessages
 
 
@@ -14,5 +15,6 @@ class AzureAnthropic(HTTPProvider):
     account = AzureAccount()
     headers = {"anthropic-version": VERSION}
     protocol = AnthropicMessages()
+    prefilled = CLAUDE
     default_model, small_model = "claude-sonnet-4-5", "claude-haiku-4-5"
     answers_unasked = False

@@ -5,6 +5,7 @@ import re
 
 from penstock.accounts.aws import REGION, AWSAccount
 from penstock.http_provider import HTTPProvider
+from penstock.prefills import CLAUDE
 from penstock.protocols.bedrock_converse import BedrockConverse
 
 # Bedrock's own hosts (plain, FIPS, dual-stack, in a VPC), and the region that each is in.
@@ -23,6 +24,7 @@ class Bedrock(HTTPProvider):
     api_key_env = "AWS_BEARER_TOKEN_BEDROCK"
     account = AWSAccount("bedrock", _HOME)
     protocol = BedrockConverse()
+    prefilled = CLAUDE
     default_model, small_model = "amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"
     embedding_model = "amazon.titan-embed-text-v2:0"
     answers_unasked = False

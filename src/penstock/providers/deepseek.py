@@ -10,3 +10,7 @@ class DeepSeek(HTTPProvider):
     api_key_env = "DEEPSEEK_API_KEY"
     protocol = dialect.DeepSeek()
     default_model, small_model = "deepseek-flash", "deepseek-flash"
+
+    def prefills(self, model: str) -> bool:
+        """Only below ``/beta`` (https://api-docs.deepseek.com/guides/chat_prefix_completion)."""
+        return "/beta/" in self.endpoint

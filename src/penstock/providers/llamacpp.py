@@ -2,6 +2,7 @@
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md (read 2026-11-21)"""
 
 from penstock.local_engine import LAST_ANSWER, LocalEngine
+from penstock.prefills import ANY
 from penstock.protocols.openai_chat.dialects import llamacpp as dialect
 
 
@@ -11,3 +12,4 @@ class LlamaCpp(LocalEngine):
     owner = "llamacpp"
     headers = LAST_ANSWER
     protocol = dialect.LlamaCpp()
+    prefilled = ANY

@@ -29,6 +29,7 @@ from penstock.http_provider import HTTPProvider
 from penstock.hub import store
 from penstock.hub.suggested import SUGGESTED
 from penstock.local_engine import LAST_ANSWER, direct
+from penstock.prefills import ANY
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.protocols.openai_chat.dialects.llamacpp import LlamaCpp
 from penstock.transport import Request, Timeouts
@@ -57,6 +58,7 @@ class Local(HTTPProvider):
 
     url = "https://github.com/ggml-org/llama.cpp"
     protocol = LlamaCpp()
+    prefilled = ANY
     headers = LAST_ANSWER
     _said_model = ""
 

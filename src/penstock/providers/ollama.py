@@ -2,6 +2,7 @@
 
 from penstock.discovery import Ask
 from penstock.local_engine import Entry, LocalEngine, entries, names
+from penstock.prefills import ANY
 from penstock.protocols.ollama_chat import OllamaChat
 
 
@@ -12,6 +13,7 @@ class Ollama(LocalEngine):
     base_url = "http://127.0.0.1:11434"
     host_env = "OLLAMA_HOST"
     protocol = OllamaChat()
+    prefilled = ANY
     default_model = "llama3.2"
     embedding_model = "embeddinggemma"
 

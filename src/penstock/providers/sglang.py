@@ -2,6 +2,7 @@
 2026-11-21)"""
 
 from penstock.local_engine import LocalEngine
+from penstock.prefills import ANY
 from penstock.protocols.openai_chat.dialects.vllm import VLLM
 
 
@@ -10,3 +11,4 @@ class SGLang(LocalEngine):
     base_url = "http://127.0.0.1:30000/v1"
     owner = "sglang"
     protocol = VLLM()
+    prefilled = ANY

@@ -2,6 +2,7 @@
 (read 2026-11-21)"""
 
 from penstock.local_engine import LocalEngine
+from penstock.prefills import ANY
 from penstock.protocols.openai_chat.dialects import vllm as dialect
 
 
@@ -10,3 +11,4 @@ class VLLM(LocalEngine):
     base_url = "http://127.0.0.1:8000/v1"
     owner = "vllm"
     protocol = dialect.VLLM()
+    prefilled = ANY

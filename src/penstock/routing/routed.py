@@ -1,0 +1,121 @@
+"""``Routed``: what every provider made of providers shares."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Any, Self
+
+from msgspec.structs import replace
+
+from penstock.errors import ConfigError, EmptyStream
+from penstock.events import SPOKEN, Event, Finish, Reply
+from penstock.provider import Call, Provider, T
+from penstock.types import ChatRequest, EmbeddingRequest, Embeddings
+
+_OWN = ("base_url", "api_key", "webdriver")
+"""Settings of one service, which no other may be given."""
+
+
+class Routed(Provider):
+    """Asks its ``targets`` in a way of its own, which is ``through``.
+
+    Settings given to it, or to a call, are given to each target, but for those of one service
+    alone: a key is sent to nobody else.
+    """
+
+    def __init__(self, targets: Iterable[Provider]) -> None:
+        super().__init__()
+        self.targets = tuple(targets)
+        if not self.targets:
+            raise ConfigError(f"{type(self).__name__} needs a provider to ask")
+        self.name = f"{type(self).name}({', '.join(target.name for target in self.targets)})"
+
+    def configured(self, **given: Any) -> Self:
+        if own := [name for name in _OWN if given.get(name)]:
+            raise ConfigError(f"{own[0]} is one service's own: give it to a target of the route")
+        if not given:
+            return self
+        other = copy.copy(self)
+        other.targets = tuple(target.configured(**given) for target in self.targets)
+        return other
+
+    def through(self, call: Call[T]) -> AsyncGenerator[T]:
+        raise NotImplementedError
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
+        call: Call[Event]
+
+        def ask(provider: Provider, model: str) -> AsyncGenerator[Event]:
+            return held(provider.stream(replace(request, model=model)), call, provider.name)
+
+        call = Call(ask, lambda: request, request.model)
+        return self.through(call)
+
+    async def answer(self, request: ChatRequest) -> Reply:
+        """The whole answer; nothing of it is given away before its end, so that a cut one is asked
+        for again as if it had not begun."""
+        call: Call[Reply]
+
+        async def ask(provider: Provider, model: str) -> AsyncGenerator[Reply]:
+            reply = await provider.answer(replace(request, model=model))
+            yield reply
+
+        whole = replace(request, stream=False)  # for those who measure how long that takes
+        call = Call(ask, lambda: whole, request.model)
+        reply = await self._only(call)
+        finish = reply.finish and replace(reply.finish, attempts=tuple(call.attempts))
+        return replace(reply, finish=finish) if call.attempts else reply
+
+    @property
+    def continues(self) -> bool:
+        """Whether an answer that was cut may go on at another target."""
+        return any(isinstance(target, Routed) and target.continues for target in self.targets)
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        async def ask(provider: Provider, model: str) -> AsyncGenerator[Embeddings]:
+            found = await provider.embed(replace(request, model=model))
+            yield found
+
+        asked = ChatRequest(model=request.model, api_key=request.api_key)
+        return await self._only(Call(ask, lambda: asked, request.model))
+
+    async def _only(self, call: Call[T]) -> T:
+        """What the call comes to, where that is one item. It is read to its end, so that those on
+        the way see that it did not fail."""
+        async with aclosing(self.through(call)) as items:
+            (item,) = [item async for item in items]
+            return item
+
+    def is_configured(self) -> bool:
+        return any(target.is_configured() for target in self.targets)
+
+    def is_failing(self, model: str) -> bool:
+        return all(target.is_failing(model) for target in self.targets)
+
+    def serves(self, model: str) -> bool:
+        return all(target.serves(model) for target in self.targets)
+
+
+async def held(
+    events: AsyncGenerator[Event], call: Call[Any], name: str = ""
+) -> AsyncGenerator[Event]:
+    """The events, none before the first that says something; the last one tells who else was
+    asked on the way. Raises ``EmptyStream`` where there is neither, for a provider ``name``."""
+    waiting: list[Event] | None = []
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Finish) and call.attempts:
+                event = replace(event, attempts=tuple(call.attempts))
+            if waiting is None:
+                yield event
+            elif isinstance(event, (*SPOKEN, Finish)):
+                for early in waiting:
+                    yield early
+                waiting = None
+                yield event
+            else:
+                waiting.append(event)
+    if waiting is not None:
+        raise EmptyStream("the answer ended before it said anything; try again", provider=name)

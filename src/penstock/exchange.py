@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from time import time
 from typing import Protocol as Shape
@@ -77,8 +77,9 @@ class Exchange:
     Raises what the answer's status stands for; errors from inside the block are given the
     provider's name and relieved of all that was sent and nobody else may read. Its outcome is told
     when the block is left, and what was spent with it: ``usage``, or what ``decoder`` has read of
-    it, or an estimate by the bytes that were asked and the characters ``said``. ``ended``: the
-    service's own end was read, though the block may be left before its time.
+    it, or what ``read`` finds, or an estimate by the bytes that were asked and the characters
+    ``said``. ``ended``: the service's own end was read, though the block may be left before its
+    time.
     """
 
     __slots__ = (
@@ -89,6 +90,7 @@ class Exchange:
         "_sent",
         "decoder",
         "ended",
+        "read",
         "said",
         "usage",
     )
@@ -109,6 +111,7 @@ class Exchange:
         self._response: Response | None = None
         self._record = record or Record(provider.name, "", "models")
         self.usage: Usage | None = None
+        self.read: Callable[[], Usage | None] | None = None
         self.decoder: Decoder | None = None
         self.said = 0
         self.ended = False
@@ -146,17 +149,18 @@ class Exchange:
     async def __aexit__(self, kind: object, error: BaseException | None, *_: object) -> None:
         if self._response is not None:
             await self._response.close()
-        spent = self._spent(error)
         if isinstance(error, PenstockError):
             error.provider = error.provider or self._provider.name
             error.model = error.model or self._record.model
-            error.usage = error.usage or spent
+            error.usage = error.usage or self._spent(error)
             redact(error, self._secrets())
-        self._record.end(None if self.ended else error, spent)
+        self._record.end(None if self.ended else error, lambda: self._spent(error))
 
     def _spent(self, error: BaseException | None) -> Usage | None:
         """What is known of what was spent; ``None``: nothing was."""
         told = self.usage or (self.decoder.usage if self.decoder is not None else None)
+        if told is None and self.read is not None:
+            told = self.read()
         if told is not None or self._record.kind != "chat":
             return told
         unasked = self._sent is None or isinstance(error, ConnectionFailed | CallerError)

@@ -71,7 +71,7 @@ class GeneratorProvider(Provider):
             raise
         finally:
             await chunks.aclose()
-            record.end(ended, estimate_usage(size, asked))
+            record.end(ended, lambda: estimate_usage(size, asked))
         yield Finish("stop", None, estimate_usage(size, asked))
 
     async def _chunks(self, request: ChatRequest) -> AsyncGenerator[str]:

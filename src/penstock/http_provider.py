@@ -212,7 +212,7 @@ class HTTPProvider(Provider):
                             exchange.heard(last)
                             yield self._marked(last, lost)
                     if type(last) is TextDelta:
-                        exchange.spoken()
+                        response.spoken()
                     if isinstance(last, Finish):  # whatever follows is no part of the answer
                         await read_out(chunks)
                         return

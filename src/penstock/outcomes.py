@@ -68,16 +68,22 @@ caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 """Who waits for the calls of this context, where they may be read on without."""
 
 _listeners: list[Callable[[Outcome], None]] = []
+_counting: list[Callable[[Outcome], None]] = []
+"""Those of them that want to know what was spent."""
 
 
-def observe(listener: Callable[[Outcome], None]) -> Callable[[], None]:
+def observe(listener: Callable[[Outcome], None], *, usage: bool = True) -> Callable[[], None]:
     """Have ``listener`` told of every outcome of this process from now on, in the thread and the
-    task where it happened: it must be quick. Calling what is returned ends that."""
-    _listeners.append(listener)
+    task where it happened: it must be quick. Calling what is returned ends that. ``usage``: whether
+    it wants to know what was spent; where nobody does, that is not looked for."""
+    lists = [_listeners, _counting] if usage else [_listeners]
+    for each in lists:
+        each.append(listener)
 
     def stop() -> None:
-        if listener in _listeners:
-            _listeners.remove(listener)
+        for each in lists:
+            if listener in each:
+                each.remove(listener)
 
     return stop
 
@@ -119,8 +125,8 @@ class Record:
         if self._first is None:
             self._first = time.monotonic() - self._clock
 
-    def end(self, error: BaseException | None, usage: Usage | None) -> None:
-        """Tell how it ended."""
+    def end(self, error: BaseException | None, spent: Callable[[], Usage | None]) -> None:
+        """Tell how it ended. ``spent`` says what it cost, where somebody wants to know."""
         if self._ended:
             return
         self._ended = True
@@ -137,7 +143,7 @@ class Record:
                 began=self._began,
                 first=self._first,
                 took=time.monotonic() - self._clock,
-                usage=usage,
+                usage=spent() if _counting else None,
                 own_key=self.own_key,
                 probe=probing.get(),
             )

@@ -103,6 +103,8 @@ class Provider(ABC):
     """A cheap and quick one, for small tasks beside the work."""
     embedding_model: str = ""
     """The model that embeds texts where none is named; empty: nobody knows one."""
+    is_route: ClassVar[bool] = False
+    """Whether it asks other providers (routing/)."""
     answers_unasked: ClassVar[bool] = True
     """Whether it may answer where no model is named, once its key is there; not where that key
     opens more than its models."""

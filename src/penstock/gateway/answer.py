@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from penstock.protocols import Protocol, json
 STRICT = "penstock-strict"
 """The header by which a caller refuses to lose anything."""
 
+_CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 _JSON = "application/json"
 _REASON = 200
 """Characters of a status text; clients refuse long ones."""
@@ -28,6 +30,13 @@ class Asked(Struct, frozen=True):
     body: bytes = b""
     target: str = ""
     """The path as it came, percent signs and query included."""
+
+    @property
+    def caller(self) -> str:
+        """Who asks, as far as credentials tell; Google's clients may put a key into the query."""
+        headers = self.headers
+        named = next((headers[name] for name in _CREDENTIALS if headers.get(name)), "")
+        return named or "".join(parse_qs(self.target.partition("?")[2]).get("key", ()))
 
     @property
     def is_strict(self) -> bool:
@@ -62,8 +71,9 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("the body is not valid JSON") from None
     if not isinstance(value, dict):
         raise InvalidRequest("the body must be a JSON object")
-    if json.is_deeper(value, json.CALLERS_DEEPEST):
-        raise InvalidRequest(f"the body is nested deeper than {json.CALLERS_DEEPEST} levels")
+    most = json.CALLERS_DEEPEST
+    if body.count(b"{") + body.count(b"[") > most and json.is_deeper(value, most):
+        raise InvalidRequest(f"the body is nested deeper than {most} levels")
     return value
 
 

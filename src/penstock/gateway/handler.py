@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import functools
 import logging
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from penstock import __version__, discovery, embedding
 from penstock.catalog import Catalog
@@ -33,7 +33,6 @@ from penstock.provider import Provider
 
 logger = logging.getLogger("penstock.gateway")
 
-_CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 _PATH = 200
 """Characters of a wrong path that are compared with the right ones."""
 
@@ -103,7 +102,7 @@ class Gateway:
         return whole(route.protocol.encode_models(await self.catalog.list_models()))
 
     async def _chat(self, route: Route, asked: Asked) -> Answer:
-        question = Question(route.protocol, asked, _caller(asked), self._vault, self._allow)
+        question = Question(route.protocol, asked, self._vault, self._allow)
         provider, model = await self._resolve(route, question.model)
         return await question.put_to(provider, model)
 
@@ -138,12 +137,6 @@ class Gateway:
         port = self.address[1] if self.address else None
         if isinstance(provider, HTTPProvider) and _is_here(provider.endpoint, port):
             raise ConfigError(f"{provider.name} has this very gateway as its base_url")
-
-
-def _caller(asked: Asked) -> str:
-    """Who asks, as far as credentials tell; Google's clients may put a key into the query."""
-    named = next((asked.headers[name] for name in _CREDENTIALS if asked.headers.get(name)), "")
-    return named or "".join(parse_qs(asked.target.partition("?")[2]).get("key", ()))
 
 
 @functools.lru_cache(256)

@@ -53,24 +53,22 @@ class Question:
         self,
         protocol: Protocol,
         asked: Asked,
-        caller: str,
         vault: Vault,
         allow: Callable[[Provider, str], None],
     ) -> None:
         self._protocol = protocol
-        self._caller, self._vault, self._allow = caller, vault, allow
-        self._strict = asked.is_strict
+        self._asked, self._vault, self._allow = asked, vault, allow
         self._value = protocol.with_path(read_object(asked.body), asked.target)
         self._is_wrapped = signatures.MARK.encode() in asked.body
         self.model, self._stream = protocol.peek(self._value)
 
     @cached_property
     def _request(self) -> ChatRequest:
-        return replace(self._protocol.decode_request(self._value), strict=self._strict)
+        return replace(self._protocol.decode_request(self._value), strict=self._asked.is_strict)
 
     async def put_to(self, provider: Provider, model: str) -> Answer:
         """The answer, once something of it was said. Raises ``PenstockError`` until then."""
-        if isinstance(provider, Routed) and not provider.continues:
+        if provider.is_route and isinstance(provider, Routed) and not provider.continues:
             return await (self._route if self._stream else self._route_whole)(provider, model)
         if not self._stream:
             return await self._whole(provider, model)
@@ -101,7 +99,7 @@ class Question:
 
     def _translation(self, provider: Provider, model: str) -> Translation:
         request = replace(self._request, model=model)
-        return Translation(self._protocol, provider, request, self._vault, self._caller)
+        return Translation(self._protocol, provider, request, self._vault, self._asked.caller)
 
     def encoder(self, protocol: Protocol) -> Encoder:
         """For a failure amid a relay, whose request the service alone has read until now."""
@@ -110,7 +108,7 @@ class Question:
         except InvalidRequest:  # the service took it, so it answers; the failure is told as well
             return protocol.encoder(ChatRequest())
 
-    def _asked(self) -> ChatRequest:
+    def _understood(self) -> ChatRequest:
         """For who chooses a service by the question, which the service alone may understand."""
         try:
             return self._request
@@ -127,7 +125,7 @@ class Question:
                 async for chunk in chunks:
                     yield writing, chunk
 
-        call = Call(ask, self._asked, model)
+        call = Call(ask, self._understood, model)
         answers = route.through(call)
         writing, first = await anext(answers)
         headers = {**writing.headers, **_told(call)}
@@ -139,7 +137,7 @@ class Question:
             answer = await self._whole(provider, model)
             yield answer
 
-        call = Call(ask, self._asked, model)
+        call = Call(ask, self._understood, model)
         async with aclosing(route.through(call)) as answers:
             answer = await anext(answers)
         return replace(answer, headers={**answer.headers, **_told(call)})

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from penstock.errors import PenstockError
-from penstock.events import SPOKEN, Event, TextDelta, collect
+from penstock.events import SPOKEN, Event, Reply, TextDelta, collect
 from penstock.exchange import Exchange, read_whole
 from penstock.gateway.answer import Answer, whole
 from penstock.http_provider import HTTPProvider
@@ -25,12 +25,13 @@ async def relay(
     exchange = provider.open(body, model=model, stream=True)
     async with exchange as response:
         exchange.decoder = decoder = provider.protocol.decoder()
-        held, speaking = b"", False
+        held, speaking, spoken = b"", False, response.spoken
         async with aclosing(response.chunks(STREAM)) as chunks:
             async for chunk in chunks:
                 events, failure = _read(decoder, chunk)
-                spoke = _hear(exchange, events)
-                speaking = speaking or spoke
+                if _hear(exchange, events):
+                    (spoken if speaking else exchange.spoken)()
+                    speaking = True
                 if failure is not None:
                     if speaking:  # what came before the failure was said, and is not lost
                         yield b"".join(map(encoder().encode, events))
@@ -66,8 +67,6 @@ def _hear(exchange: Exchange, events: list[Event]) -> bool:
         else:
             exchange.heard(event)
             spoke = spoke or isinstance(event, SPOKEN)
-    if spoke:
-        exchange.spoken()
     return spoke
 
 
@@ -86,10 +85,15 @@ async def relay_whole(provider: HTTPProvider, body: bytes, model: str) -> Answer
     """The service's own answer, once it is sure that it is one."""
     protocol = provider.protocol
     exchange = provider.open(body, model=model, stream=False)
+
+    def read() -> Reply:
+        return collect(protocol.decode_response(answer))
+
     async with exchange as response:
         answer = await read_whole(response)
-        events = list(protocol.decode_response(answer, response.delimited))  # a 200 may fail, too
-        _hear(exchange, events)
+        protocol.check_response(answer, response.delimited)  # a 200 may hold an error
+        exchange.spoken()
+        exchange.read = lambda: read().usage
     if answer.lstrip()[:1] == b"{":
         return whole(answer)
-    return whole(protocol.encode_response(collect(events)))  # a stream, though none was asked
+    return whole(protocol.encode_response(read()))  # a stream, though none was asked

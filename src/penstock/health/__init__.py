@@ -18,4 +18,4 @@ from penstock.health.store import Store
 here = Store()
 """What this process knows."""
 
-outcomes.observe(here.observe)
+outcomes.observe(here.observe, usage=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -20,6 +21,8 @@ PAIRS = 2000
 _SPARED = PAIRS - PAIRS // 10
 _NAME = 256
 """Characters of the longest name that is remembered: callers may ask for any."""
+_AT_ONCE = 64
+"""Successes that are taken together: one alone changes nothing that anybody asks for often."""
 _AHEAD = 60.0
 """Seconds by which another process's clock may be ahead of ours."""
 
@@ -38,15 +41,34 @@ class Store:
         self.clock = clock
         self._tried: dict[Pair, Tried] = {}
         self._failing: dict[Pair, float] = {}
+        self._waiting: list[Outcome] = []
 
     def observe(self, outcome: Outcome) -> None:
         """Take the outcome of a call. Those of probes are left to ``add``: who probes knows better
         what it means."""
         if outcome.probe or (outcome.own_key and outcome.state == "refused"):
             return
-        result = results.of(outcome)
-        if result is not None:
-            self.add(outcome.provider, outcome.model, result)
+        if outcome.state == "complete" and (outcome.provider, outcome.model) not in self._failing:
+            self._waiting.append(outcome)  # makes nobody fail, so that it can wait for company
+            if len(self._waiting) >= _AT_ONCE:
+                self._catch_up()
+            return
+        self._catch_up()
+        self._take(outcome)
+
+    def _take(self, *outcomes: Outcome) -> None:
+        found: dict[Pair, list[Result]] = defaultdict(list)
+        for outcome in outcomes:
+            if (result := results.of(outcome)) is not None:
+                found[outcome.provider, outcome.model].append(result)
+        for (provider, model), more in found.items():
+            if max(len(provider), len(model)) <= _NAME:
+                self._add((provider, model), more)
+        self._forget()
+
+    def _catch_up(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._take(*waiting)
 
     def probed(
         self,
@@ -74,6 +96,7 @@ class Store:
 
     def add(self, provider: str, model: str, *more: Result) -> None:
         """Take results of one model."""
+        self._catch_up()
         if max(len(provider), len(model)) <= _NAME:
             self._add((provider, model), more)
             self._forget()
@@ -111,6 +134,7 @@ class Store:
 
     def merge(self, other: Store, oldest: float = 0.0) -> None:
         """Take all that another store holds, but for what ended before ``oldest``."""
+        self._catch_up()
         for (provider, model), tried in other.items():
             fresh = [one for kept in tried.values() for one in kept if one.at >= oldest]
             if fresh:
@@ -119,14 +143,17 @@ class Store:
 
     def items(self) -> Iterator[tuple[Pair, Tried]]:
         """Every model, with its last results by what was tried."""
+        self._catch_up()
         yield from list(self._tried.items())
 
     def tried(self, provider: str, model: str) -> Tried:
         """The last results of one model by what was tried, the newest last."""
+        self._catch_up()
         return self._tried.get((provider, model), {})
 
     def models(self, provider: str) -> list[str]:
         """The models of a provider that anything is known of."""
+        self._catch_up()
         return sorted(model for name, model in list(self._tried) if name == provider)
 
     def state(self, provider: str, model: str) -> State:

@@ -25,6 +25,8 @@ class Routed(Provider):
     alone: a key is sent to nobody else.
     """
 
+    is_route = True
+
     def __init__(self, targets: Iterable[Provider]) -> None:
         super().__init__()
         self.targets = tuple(targets)

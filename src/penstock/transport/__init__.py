@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from math import inf
 from typing import Annotated, Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -127,12 +127,13 @@ async def read(response: Response, most: int) -> bytes:
     """A whole body. Raises ``UnexpectedAnswer`` if it has more than ``most`` bytes."""
     parts: list[bytes] = []
     size = 0
-    async with aclosing(response.chunks()) as chunks:
-        async for chunk in chunks:
-            parts.append(chunk)
-            size += len(chunk)
-            if size > most:
-                raise UnexpectedAnswer(f"the answer is longer than {most} bytes")
+    chunks = response.chunks()
+    async for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > most:
+            await chunks.aclose()
+            raise UnexpectedAnswer(f"the answer is longer than {most} bytes")
     return b"".join(parts)
 
 

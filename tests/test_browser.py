@@ -59,6 +59,7 @@ class Driver:
         ({"domain": "a.b", "secure": True}, "https://a.b/", True),
         ({"domain": "a.b", "secure": True}, "http://a.b/", False),
         ({"domain": "localhost", "secure": True}, "http://localhost/", True),
+        ({"domain": "127.evil.example", "secure": True}, "http://127.evil.example/", False),
         ({"domain": "a.b", "expiry": 1}, "https://a.b/", False),
         ({"domain": "a.b", "expires": 1.5}, "https://a.b/", False),
         ({"domain": "a.b", "expires": -1}, "https://a.b/", True),

@@ -35,7 +35,7 @@ from penstock import (
     errors,
     settings,
 )
-from penstock.config import GatewayConfig, ProviderConfig, load
+from penstock.config import GatewayConfig, ProviderConfig, RouteConfig, StatusConfig, load
 from penstock.events import FinishReason
 from penstock.gateway.routes import build
 from penstock.providers.aivvm import MODELS
@@ -248,6 +248,8 @@ def test_the_error_tree_is_drawn_whole() -> None:
         ("Top level", Config),
         ("timeouts", Timeouts),
         ("gateway", GatewayConfig),
+        ("status", StatusConfig),
+        ("routes.NAME", RouteConfig),
         ("providers.NAME", ProviderConfig),
     ],
 )
@@ -264,6 +266,8 @@ def test_the_example_of_a_config_file_is_one_and_has_every_key(tmp_path: Path) -
     assert {*said, "folder"} == {*fields(Config)}
     assert {*said["timeouts"]} == {*fields(Timeouts)}
     assert {*said["gateway"]} == {*fields(GatewayConfig)}
+    assert {*said["status"]} == {*fields(StatusConfig)}
+    assert {key for table in said["routes"].values() for key in table} == {*fields(RouteConfig)}
     assert {key for table in said["providers"].values() for key in table} == {
         *fields(ProviderConfig)
     }

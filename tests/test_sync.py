@@ -367,12 +367,12 @@ def test_a_slow_reader_costs_bounded_memory_and_makes_the_service_wait() -> None
 def test_the_end_of_a_process_closes_connections_in_an_orderly_way() -> None:
     code = """
     import atexit, sys
-    atexit.register(lambda: print(len(http._sessions)))  # called last, being registered first
-    from penstock.transport import http
+    atexit.register(lambda: print(len(sessions.alive)))  # called last, being registered first
+    from penstock.transport import sessions
     from penstock.providers.openai_compatible import OpenAICompatible
     provider = OpenAICompatible(base_url=sys.argv[1])
     print(*provider.create_completion("m", "Hi"))
-    print(len(http._sessions))
+    print(len(sessions.alive))
     """
     with Upstream(spoken("Hello")) as upstream:
         assert run_script(code, upstream.url) == "Hello\n1\n0\n"

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from penstock.errors import ConfigError
+from penstock.transport import is_loopback_host
 
 WebDriver: TypeAlias = Any
 """Selenium's ``WebDriver``, Playwright's ``Page`` or ``BrowserContext``; no dependency."""
@@ -90,11 +91,7 @@ def _is_for(cookie: Mapping[str, Any], url: str) -> bool:
     under = str(cookie.get("path") or "/")
     if path != under and not path.startswith(under.rstrip("/") + "/"):
         return False
-    if cookie.get("secure") and target.scheme != "https" and not _is_loopback(host):
+    if cookie.get("secure") and target.scheme != "https" and not is_loopback_host(host):
         return False
     expires = cookie.get("expires", cookie.get("expiry", -1))
     return not isinstance(expires, int | float) or expires < 0 or expires > time.time()
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -16,7 +16,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ import msgspec
 from penstock import declarations, discovery, lacking, lists, settings, sources, unfound, variables
 from penstock.config import Config, ProviderConfig, load
 from penstock.declarations import Declared
+from penstock.default import BUILTIN as BUILTIN
+from penstock.default import Default
 from penstock.discovery import Ask, Kept, Place, Recognise
 from penstock.errors import ConfigError, InvalidRequest, UnknownModel
 from penstock.lists import Lists
@@ -38,11 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("penstock.catalog")
 
-_LOCAL = "local"
-"""The provider of the models that were pulled."""
 _ON = ("1", "true", "yes", "on")
 _OFF = ("0", "false", "no", "off")
-BUILTIN = "builtin/eliza"
 
 
 class Catalog:
@@ -101,7 +100,7 @@ class Catalog:
         return self._made[name]
 
     def _make(self, name: str) -> Provider:
-        said = self.config.providers.get(name, ProviderConfig())
+        said = self._said(name)
         provider = self._class(name, said)(**self._settings(name, said))
         provider.name = name
         if said.models:
@@ -110,13 +109,22 @@ class Catalog:
             provider.default_model = said.default_model
         return provider
 
-    def _class(self, name: str, said: ProviderConfig) -> type[Provider]:
+    def _said(self, name: str) -> ProviderConfig:
+        """What the config says of a provider."""
+        return self.config.providers.get(name, ProviderConfig())
+
+    def _class(
+        self, name: str, said: ProviderConfig, asked: tuple[str, ...] = ()
+    ) -> type[Provider]:
+        """``asked``: the names that led here, each being of the next one's type."""
         if said.file:
             return sources.load_file(self.config.folder / said.file, name)
         if said.cls:
             return sources.load_class(said.cls, name)
         if said.type and said.type != name:
-            return self._class(said.type, self.config.providers.get(said.type, ProviderConfig()))
+            if said.type in asked:
+                raise ConfigError(f"providers.{name}: its type leads back to itself; name another")
+            return self._class(said.type, self._said(said.type), (*asked, name))
         if name in self._files() or name in sources.own():
             return self._class_of_file(name)
         if name in sources.installed():
@@ -212,7 +220,7 @@ class Catalog:
             provider = self.get(name)
             if not rest and not provider.default_model:
                 return f"{name} names no model: say {name}/MODEL"
-            return self._lack(provider)
+            return self._lack_of_provider(provider)
         except ConfigError as error:
             return error.message
 
@@ -223,9 +231,8 @@ class Catalog:
             return error.message
         return "" if ready else f"none of the targets of routes.{name} is configured"
 
-    def _lack(self, provider: Provider) -> str:
-        said = self.config.providers.get(provider.name, ProviderConfig())
-        return lacking.of(provider, said.api_key_env)
+    def _lack_of_provider(self, provider: Provider) -> str:
+        return lacking.of(provider, self._said(provider.name).api_key_env)
 
     def candidates(self) -> list[str]:
         """Names of all that may be configured: who lacks a key for certain need not be loaded."""
@@ -260,7 +267,7 @@ class Catalog:
         return {name: place for name, place in there.items() if place}
 
     def _usual_place(self, name: str, declared: Declared) -> Place | None:
-        said = self.config.providers.get(name, ProviderConfig())
+        said = self._said(name)
         another = said.base_url or said.cls or said.file or said.type not in ("", name)
         if another or settings.from_environment(name, "base_url"):
             return None
@@ -275,7 +282,7 @@ class Catalog:
             return None
         if not isinstance(engine, LocalEngine):
             return None
-        said = self.config.providers.get(name, ProviderConfig()).default_model
+        said = self._said(name).default_model
 
         async def recognise(ask: Ask) -> LocalEngine | None:
             models = await engine.recognise(ask)
@@ -294,61 +301,13 @@ class Catalog:
 
     def explain_default(self) -> tuple[str, str]:
         """The model that ``default`` gives, and why it is that one, in words."""
-        return next(self._answers())
+        return next(self._default.answers())
 
-    def _answers(self) -> Iterator[tuple[str, str]]:
-        yield from self._said()
-        for name, engine in sorted(self._running.known.items()):
-            if model := self._ready_model(name):
-                yield model, f"{name} is running at {engine.home()}"
-        if self._has_pulled() and (model := self._ready_model(_LOCAL)):
-            yield model, "it was pulled to this machine"
-        for name, key in sorted(self.keys().items()):
-            if model := self._ready_model(name, unasked=True):
-                yield model, f"{key} is set"
-        nobody = "no model is configured: this is ELIZA (1966), running here"
-        yield BUILTIN, "; ".join(self._waiting()) or nobody
-
-    def _has_pulled(self) -> bool:
-        from penstock.hub import store
-
-        return _LOCAL in self.names() and store.default() is not None
-
-    def _waiting(self) -> Iterator[str]:
-        """What is there and does not answer unasked, and the step that each takes."""
-        if self._has_pulled():
-            provider = self.get(_LOCAL)
-            if lack := self._lack(provider):
-                yield f"{provider.default_model} was pulled; {lack}"
-        for provider in filter(None, map(self._made_of, self.config.providers)):
-            name = provider.name
-            if lack := self._lack(provider):
-                yield lack
-            elif not provider.default_model and not provider.models:
-                yield f"{name} is configured but names no model: -m {name}/MODEL, or default_model"
-        for name, key in sorted(self.keys().items()):
-            asked = None if name in self.config.providers else self._made_of(name)
-            if asked is not None and asked.is_configured():
-                model = "" if asked.default_model else "/MODEL"
-                yield f"{key} is set, but {name} answers only where it is named: -m {name}{model}"
-
-    def _said(self) -> Iterator[tuple[str, str]]:
-        """What the config says."""
-        if self.config.default:
-            yield self.config.default, "the config names it as its default"
-        for name in self.config.providers:
-            if model := self._ready_model(name):
-                yield model, "the config's first provider that is ready"
-
-    def _ready_model(self, name: str, unasked: bool = False) -> str:
-        """``name/model`` where that provider can be asked as things are, else empty. ``unasked``:
-        only where it answers those who did not name it."""
-        provider = self._made_of(name)
-        if provider is None:
-            return ""
-        model = provider.default_model or next(iter(provider.models), "")
-        ready = provider.is_configured() and (not unasked or provider.answers_unasked)
-        return f"{name}/{model}" if model and ready else ""
+    @property
+    def _default(self) -> Default:
+        return Default(
+            self.config, self._running.known, self.keys, self._made_of, self._lack_of_provider
+        )
 
     async def resolve(self, model: str = "") -> tuple[Provider, str]:
         """The provider of a model and the model's name there.
@@ -359,7 +318,7 @@ class Catalog:
         """
         if not isinstance(model, str):
             raise InvalidRequest("model must be a string", param="model")
-        model = model or await self._default()
+        model = model or await self._look_for_default()
         if model in self.config.routes:
             return self.routes.get(model), ""
         name, slash, rest = model.partition("/")
@@ -370,9 +329,9 @@ class Catalog:
             return provider, rest if slash else provider.default_model
         return await self._find(model)
 
-    async def _default(self) -> str:
+    async def _look_for_default(self) -> str:
         """The default, after a look around where the config does not say it."""
-        if next(self._said(), None) is None:
+        if next(self._default.said(), None) is None:
             await self.discover()
         return self.default()
 

@@ -26,9 +26,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -69,6 +69,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 7360
 
 
+Targets: TypeAlias = Annotated[tuple[str, ...], Meta(min_length=1)]
 OnLeave: TypeAlias = Literal["cancel", "drain"] | Annotated[float, Meta(gt=0)]
 By: TypeAlias = Literal["weight", "busy", "latency", "cost"]
 
@@ -77,9 +78,9 @@ class RouteConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Several models under one name; see ``routes.py``. Just one of ``fallback``, ``balance`` and
     ``hedge`` names them."""
 
-    fallback: tuple[str, ...] = ()
-    balance: tuple[str, ...] = ()
-    hedge: tuple[str, ...] = ()
+    fallback: Targets = ()
+    balance: Targets = ()
+    hedge: Targets = ()
     continues: bool = field(default=False, name="continue")
     by: By = "weight"
     weights: tuple[Annotated[float, Meta(gt=0)], ...] = ()
@@ -114,7 +115,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 _WITHIN = {".timeouts": Timeouts, ".gateway": GatewayConfig, ".status": StatusConfig}
 """Tables that stand in others."""
 _UNKNOWN = re.compile("Object contains unknown field `(.*)")
-_WRONG = re.compile(r"Expected `(\w+)[^`]*`((?: [<>]=? [\d.]+)?)(?:, got `(\w+)`?)?")
+_WRONG = re.compile(r"Expected `(\w+)[^`]*`((?: of length)?(?: [<>]=? [\d.]+)?)(?:, got `(\w+)`?)?")
+_ODD = re.compile("Invalid enum value (.*)")
 _WORDS = {
     "str": "text",
     "Secret": "text",
@@ -183,10 +185,32 @@ def _in_words(error: str, table: str, kind: Any) -> str:
         fields = msgspec.structs.fields(_WITHIN.get(path, kind))
         known = ", ".join(sorted({field.encode_name for field in fields} - {"folder"}))
         return f"{where or 'the file'} has no key {unknown[1]}; there are {known}"
+    if odd := _ODD.fullmatch(what):
+        known = " or ".join(_choices(_type_of(kind, path)))
+        return f"{where} must be {known}, not {odd[1]}"
     if wrong := _WRONG.fullmatch(what):
+        if wrong[1] == "int" and wrong[3] == "float":
+            return f"{where} must be a whole number"
         got = f", not {_WORDS.get(wrong[3], wrong[3])}" if wrong[3] else ""
         return f"{where} must be {_WORDS.get(wrong[1], wrong[1])}{wrong[2]}{got}"
     return f"{where}: {what}"
+
+
+def _type_of(table: Any, path: str) -> object:
+    """The type of the key that ``path`` leads to."""
+    fields = msgspec.structs.fields(table)
+    return next(field.type for field in fields if path == f".{field.encode_name}")
+
+
+def _choices(kind: object) -> Iterator[str]:
+    """What may stand where words are to choose from."""
+    for one in get_args(kind):
+        if one is float:
+            yield "a number"
+        elif isinstance(one, str):
+            yield one
+        else:
+            yield from _choices(one)
 
 
 def _secret(kind: type, value: object) -> object:

@@ -13,13 +13,13 @@
         ├── Unavailable          the service says it failed or is overloaded (5xx)
         ├── ConnectionFailed     nothing could be sent: DNS, refused, TLS, proxy
         │   └── CertificateRejected  the service's certificate does not verify; do not repeat
-        ├── Timeout              a limit ran out before the answer's headers were there
+        ├── Timeout              a limit ran out before the answer began
         ├── Redirected           the service sent us elsewhere; never followed
         ├── UnexpectedAnswer     the answer is not of the service's protocol (HTML, wrong JSON)
         └── StreamError          the answer began and did not end well
             ├── EmptyStream      the answer ended before it said anything
             ├── StreamTruncated  the bytes ended before the service's own end of the stream
-            ├── StreamStalled    first, idle, progress or total ran out in the middle
+            ├── StreamStalled    first, idle, progress or total ran out amid the answer
             ├── MalformedStream  bytes that the protocol does not allow
             └── StreamFailed     the service reported an error inside the stream
 
@@ -38,11 +38,11 @@ class PenstockError(Exception):
     """Anything that penstock raises. ``str(error)`` says what happened and what to do next.
 
     ``status``: the service's HTTP status, or ``None``. ``type`` and ``code``: the service's own
-    words for the error. ``provider``: who answered, and ``request_id`` its name for the call.
-    ``retry_after``: seconds, where the service said so. ``limit``: which of ours ran out, where one
-    did (``connect``, ``total``, …). ``model``: what was asked, ``usage`` what
-    that cost all the same, as far as is known. ``others``: what the other targets of a route failed
-    with, in the order they were asked.
+    words for the error; ``param``: the field it is about. ``provider``: who answered, and
+    ``request_id`` its name for the call. ``retry_after``: seconds, where the service said so.
+    ``limit``: which of ours ran out, where one did (``connect``, ``total``, …). ``model``: what was
+    asked, and ``usage`` what that cost all the same, as far as is known. ``others``: what the other
+    targets of a route failed with, in the order they were asked.
     """
 
     retryable = False
@@ -150,7 +150,8 @@ class CertificateRejected(ConnectionFailed):
 
 
 class Timeout(ServiceError):
-    """A limit (``connect``, ``headers``, ``first``, ``total``) ran out before the headers came."""
+    """A limit ran out before the answer began: ours, which ``limit`` names (``connect``,
+    ``headers``, ``first``, ``total``), or one of the service's own (408, 504)."""
 
     http_status = 504
 
@@ -178,7 +179,8 @@ class StreamTruncated(StreamError):
 
 
 class StreamStalled(StreamError):
-    """The stream stood still: ``first``, ``idle``, ``progress`` or ``total`` ran out."""
+    """The answer began and stood still, or did not end: ``limit`` names what ran out (``first``,
+    ``idle``, ``progress``, ``total``)."""
 
     http_status = 504
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from time import time
 from typing import Protocol as Shape
@@ -46,6 +46,8 @@ _PUBLIC = frozenset(
 _KEYS = re.compile(r"key|token|secret|sig|pass|code", re.IGNORECASE)
 """What the parameters of an address are called that may not be shown."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]{256,}")
+_SAID = re.compile(rb'"(?:content|description|input|prompt|system|text)":\s*"((?:[^"\\]|\\.)*)"')
+"""Texts in a question's JSON, by the keys that all protocols have them under."""
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid")
 
 
@@ -140,7 +142,8 @@ class Exchange:
         try:
             self._sent = await self._provider.request(*self._asked)
             self._response = response = await self._provider.send(self._sent)
-            await self._check(response)
+            if response.status >= 300 or _is_page(response):
+                raise await self._failure(response)
         except BaseException as error:
             await self.__aexit__(None, error)
             raise
@@ -174,15 +177,11 @@ class Exchange:
         sent = {key, *_credentials(self._sent, self._provider.headers), *_keys_in(url)}
         return sorted((text for text in sent if len(text) >= _SECRET), key=len, reverse=True)
 
-    async def _check(self, response: Response) -> None:
-        """Raise unless the answer is a success in the service's own protocol."""
-        if response.status >= 300:
-            raise await self._failure(response)
-        if response.headers.get("content-type", "").startswith("text/html"):
-            name = self._provider.name
-            raise UnexpectedAnswer(f"{name} answered with a web page; check its base_url")
-
     async def _failure(self, response: Response) -> PenstockError:
+        """What an answer stands for that is no success in the service's own protocol."""
+        if response.status < 300:
+            name = self._provider.name
+            return UnexpectedAnswer(f"{name} answered with a web page; check its base_url")
         if response.status < 400:
             where = origin(response.headers.get("location", "")) or "elsewhere"
             return Redirected(
@@ -203,9 +202,13 @@ class Exchange:
         return error
 
 
-async def read_whole(response: Response, most: int = _WHOLE_BODY) -> bytes:
+def read_whole(response: Response, most: int = _WHOLE_BODY) -> Awaitable[bytes]:
     """A whole body. Raises ``UnexpectedAnswer`` past 64 MiB, or ``most`` bytes."""
-    return await read(response, most)
+    return read(response, most)
+
+
+def _is_page(response: Response) -> bool:
+    return response.headers.get("content-type", "").startswith("text/html")
 
 
 def redact(error: PenstockError, secrets: list[str]) -> None:
@@ -221,8 +224,8 @@ def redact(error: PenstockError, secrets: list[str]) -> None:
 
 
 def _words(body: bytes) -> int:
-    """The bytes of a question that may be words: pictures and sounds are none."""
-    return len(_BASE64.sub(b"", body))
+    """About how many bytes of a question are words, whatever protocol it is asked in."""
+    return sum(map(len, _SAID.findall(_BASE64.sub(b"", body))))
 
 
 def _credentials(request: Request | None, constants: Mapping[str, str]) -> Iterator[str]:

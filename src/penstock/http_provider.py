@@ -18,7 +18,7 @@ from penstock import browser, settings, variables
 from penstock.errors import ConfigError, InvalidRequest, Unauthorized
 from penstock.events import Event, Finish, Start, TextDelta
 from penstock.exchange import VECTORS, Exchange, read_whole
-from penstock.outcomes import Kind, Record
+from penstock.outcomes import Record
 from penstock.protocols import Protocol, json, signatures
 from penstock.protocols.embeddings import EmbeddingFormat
 from penstock.provider import Provider
@@ -41,6 +41,9 @@ class _Target(Struct, frozen=True):
     key: Secret
     proxy: str
     timeouts: Timeouts
+    root: str
+    """The base URL without its query, and that."""
+    query: str
 
 
 class HTTPProvider(Provider):
@@ -103,8 +106,11 @@ class HTTPProvider(Provider):
         base = (said.base_url or env(self.name, "base_url") or self._own_address()).rstrip("/")
         # The vendor's own variable is for the vendor alone: no other address gets to see it.
         usual = variables.first(self.api_key_env) if self.is_home(base) else ""
+        root, _, query = base.partition("?")
         return _Target(
             base_url=base,
+            root=root.rstrip("/"),
+            query=query,
             key=Secret(said.api_key or env(self.name, "api_key") or usual),
             proxy=said.proxy or os.environ.get("PENSTOCK_PROXY", ""),
             timeouts=said.timeouts or Timeouts(),
@@ -161,13 +167,9 @@ class HTTPProvider(Provider):
         """The URL of a path, and its query, below the base URL; ``/..`` before it leads one up.
         ``model``: what is asked there, for a service whose addresses say so beside the
         protocol's."""
-        base, _, query = self._target.base_url.partition("?")
-        scheme, mark, place = base.rstrip("/").partition("://")
-        while path.startswith("/../"):
-            place, path = place[: place.rfind("/")] if "/" in place else place, path[3:]
-        if "/." in path and {".", ".."} & set(path.partition("?")[0].split("/")):
-            raise InvalidRequest(f"{model!r} is no model's name", param="model")
-        url = f"{scheme}{mark}{place}{path}"
+        target = self._target
+        root, path = _led_up(target.root, path, model) if "/." in path else (target.root, path)
+        url, query = root + path, target.query
         return f"{url}{'&' if '?' in path else '?'}{query}" if query else url
 
     def encode_request(self, request: ChatRequest) -> dict[str, Any]:
@@ -252,7 +254,8 @@ class HTTPProvider(Provider):
     ) -> Exchange:
         """Ask ``model`` for embeddings; see ``open``."""
         url = self.at(form.locate(model), model)
-        return self._exchange(url, body, "*/*", key, model=model, kind="embeddings", stream=False)
+        record = Record(self.name, model, "embeddings", False, self._is_foreign(key))
+        return Exchange(self, "POST", url, body, "*/*", key or self.api_key, record)
 
     def _sayable(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
         """The request as this service can be told it, and what is lost of it. Raises
@@ -285,20 +288,19 @@ class HTTPProvider(Provider):
         holds the answer's ``Response``. ``key``: the caller's own, not the configured one."""
         accept = self.protocol.stream_type.partition(";")[0] if stream else "*/*"
         url = self.at(self.protocol.locate(model, stream), model)
-        return self._exchange(url, body, accept, key, model=model, kind="chat", stream=stream)
-
-    def _exchange(
-        self, url: str, body: bytes, accept: str, key: str, *, model: str, kind: Kind, stream: bool
-    ) -> Exchange:
-        record = Record(self.name, model, kind, stream, bool(key) and key != self.api_key)
+        record = Record(self.name, model, "chat", stream, self._is_foreign(key))
         return Exchange(self, "POST", url, body, accept, key or self.api_key, record)
+
+    def _is_foreign(self, key: str) -> bool:
+        """Whether a call's key is the caller's own."""
+        return bool(key) and key != self.api_key
 
     async def request(self, method: str, url: str, body: bytes, accept: str, key: str) -> Request:
         """The request as it goes to the transport. Raises where a setting is missing."""
         target = self._target
         if not url.lower().startswith(("http://", "https://")):
             raise ConfigError(f"{self.name} needs {self._address_needed()}")
-        account = None if key else self._account(url)
+        account = None if key or self.account is None else self._account(url)
         if not key and account is None and self.api_key_env and self._at_home:
             raise Unauthorized(f"{self.name} needs a key: {self._key_needed()}")
         headers = {
@@ -346,6 +348,16 @@ class HTTPProvider(Provider):
     async def send(self, request: Request) -> Response:
         """Send over this instance's transport."""
         return await (self.settings.transport or _http_transport()).send(request)
+
+
+def _led_up(root: str, path: str, model: str) -> tuple[str, str]:
+    """An address and a path below it, each ``/..`` before that followed."""
+    scheme, mark, place = root.partition("://")
+    while path.startswith("/../"):
+        place, path = place[: place.rfind("/")] if "/" in place else place, path[3:]
+    if "/." in path and {".", ".."} & set(path.partition("?")[0].split("/")):
+        raise InvalidRequest(f"{model!r} is no model's name", param="model")
+    return f"{scheme}{mark}{place}", path
 
 
 def _json(body: dict[str, Any]) -> bytes:

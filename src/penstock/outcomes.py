@@ -2,7 +2,7 @@
 
 complete   the service ended its answer, and all of it was read
 failed     the service, or the way to it, failed
-timeout    a limit of ours ran out
+timeout    a limit ran out, ours or the service's
 refused    the question or the configuration was wrong
 left       the caller went away before the end
 drained    the caller went away, and the answer was read to its end all the same
@@ -90,7 +90,9 @@ def observe(listener: Callable[[Outcome], None], *, usage: bool = True) -> Calla
 
 def tell(outcome: Outcome) -> None:
     """Tell everybody who listens. Raises nothing: an answer does not fail by its listeners."""
-    logger.debug("%s/%s: %s %s", outcome.provider, outcome.model, outcome.state, outcome.error)
+    if logger.isEnabledFor(logging.INFO):
+        who, end = f"{outcome.provider}/{outcome.model}", f"{outcome.state} {outcome.error}".strip()
+        logger.info("%s: %s after %.2f s", who, end, outcome.took)
     for listener in tuple(_listeners):
         try:
             listener(outcome)
@@ -114,7 +116,10 @@ class Record:
         stream: bool = False,
         own_key: bool = False,
     ) -> None:
-        self.provider, self.model, self.kind, self.stream = provider, model, kind, stream
+        self.provider = provider
+        self.model = model
+        self.kind = kind
+        self.stream = stream
         self.own_key = own_key
         self._began, self._clock = time.time(), time.monotonic()
         self._first: float | None = None
@@ -138,7 +143,7 @@ class Record:
                 kind=self.kind,
                 stream=self.stream,
                 state=state,
-                error="" if state in ("complete", "left", "drained") else type(error).__name__,
+                error="" if error is None or state == "left" else type(error).__name__,
                 status=error.status if isinstance(error, PenstockError) else None,
                 began=self._began,
                 first=self._first,

@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from penstock.config import RouteConfig
 from penstock.errors import ConfigError
 from penstock.provider import Provider
@@ -37,6 +39,13 @@ from penstock.routing.within import Within
 _PATIENCE = 20.0
 """Seconds that a route waits for a service at most, when none of its targets can be asked now."""
 WAYS = ("fallback", "balance", "hedge")
+_ONLY_WITH = {
+    "continues": "fallback",
+    "by": "balance",
+    "weights": "balance",
+    "affinity": "balance",
+}
+"""Keys that mean nothing where a route chooses in another way."""
 
 
 class Routes:
@@ -50,7 +59,7 @@ class Routes:
         self._said = said
         self._find = find
         self._made: dict[str, Routed] = {}
-        self._targets: dict[str, Routed] = {}
+        self._targets: dict[tuple[str, str], Routed] = {}
         self._making: list[str] = []
 
     def get(self, name: str) -> Routed:
@@ -58,7 +67,7 @@ class Routes:
         if name not in self._made:
             if name in self._making:
                 circle = " -> ".join((*self._making, name))
-                raise ConfigError(f"routes.{name} asks itself: {circle}")
+                raise ConfigError(f"routes.{name} asks itself: {circle}; leave one of these out")
             self._making.append(name)
             try:
                 self._made[name] = self._make(name, self._said[name])
@@ -85,26 +94,48 @@ class Routes:
         return route
 
     def _chosen(self, name: str, said: RouteConfig) -> Routed:
-        ways = [way for way in WAYS if getattr(said, way)]
-        if len(ways) != 1:
-            raise ConfigError(f"routes.{name} needs one of fallback, balance and hedge")
-        targets = [self._target(name, target) for target in getattr(said, ways[0])]
-        if ways == ["fallback"]:
+        way = _way(name, said)
+        targets = [self._target(name, target) for target in getattr(said, way)]
+        if way == "fallback":
             return Fallback(*targets, continues=said.continues)
-        if ways == ["hedge"]:
+        if way == "hedge":
             return Hedge(*targets)
-        return Balance(*targets, by=said.by, weights=said.weights or None, affinity=said.affinity)
+        try:
+            shares = said.weights or None
+            return Balance(*targets, by=said.by, weights=shares, affinity=said.affinity)
+        except ConfigError as error:
+            raise ConfigError(f"routes.{name}.{error.message}") from None
 
     def _target(self, route: str, said: str) -> Routed:
         if said in self._said:
             return self.get(said)
-        if said not in self._targets:
-            name, _, model = said.partition("/")
-            try:
-                provider = self._find(name)
-            except ConfigError as error:
-                raise ConfigError(f"routes.{route}: {error.message}") from None
-            if not (model or provider.default_model):
-                raise ConfigError(f"routes.{route}: {name} names no model; say {name}/MODEL")
-            self._targets[said] = Breaker(Target(provider, model or provider.default_model))
-        return self._targets[said]
+        name, _, model = said.partition("/")
+        if name in self._said:
+            raise ConfigError(f"routes.{route}: {name} is a route and has no models: say {name}")
+        try:
+            provider = self._find(name)
+        except ConfigError as error:
+            raise ConfigError(f"routes.{route}: {error.message}") from None
+        model = model or provider.default_model
+        if not model:
+            raise ConfigError(f"routes.{route}: {name} names no model; say {name}/MODEL")
+        if (name, model) not in self._targets:
+            self._targets[name, model] = Breaker(Target(provider, model))
+        return self._targets[name, model]
+
+
+def _way(name: str, said: RouteConfig) -> str:
+    """How it chooses. Raises ``ConfigError`` where that is not clear, or where what is said beside
+    it means nothing there."""
+    ways = [way for way in WAYS if getattr(said, way)]
+    if not ways:
+        raise ConfigError(f"routes.{name} asks nobody: say fallback, balance or hedge")
+    if len(ways) > 1:
+        both = " and ".join(ways)
+        raise ConfigError(f"routes.{name} has {both}: make one of them a route of its own")
+    for field in msgspec.structs.fields(said):
+        way = _ONLY_WITH.get(field.name, ways[0])
+        if way != ways[0] and getattr(said, field.name) != field.default:
+            key = f"routes.{name}.{field.encode_name}"
+            raise ConfigError(f"{key} goes with {way}, not with {ways[0]}: leave it out")
+    return ways[0]

@@ -23,11 +23,12 @@ def test_help_imports_nothing_that_takes_time(option: str) -> None:
 
 
 def test_penstock_alone_prints_its_help() -> None:
-    alone, asked = run(), run("--help")
+    alone, asked = run(COLUMNS="80"), run("--help", COLUMNS="80")
     assert alone.returncode == asked.returncode == 0
     assert alone.stdout == asked.stdout
     assert b"chat" in alone.stdout
     assert b"serve" in alone.stdout
+    assert max(map(len, alone.stdout.splitlines())) < 80
 
 
 def test_the_version_is_the_packages() -> None:

@@ -11,10 +11,16 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from penstock.faults import FAULTS, TEXT
 from penstock.faults.failoverbench import NAMES
-from shell import Started, run
+from shell import Started, Terminal, run
 
 FAULTS_COMMAND = ("faults", "--port", "0", "--pace", "0")
 
@@ -60,6 +66,18 @@ def test_the_list_has_a_line_for_every_fault() -> None:
         fault.usage for fault in FAULTS.values()
     ]
     assert all(" | right: " in line for line in lines)
+
+
+def test_at_a_terminal_the_list_fits_it(tmp_path: Path) -> None:
+    with Terminal("faults", "--list", folder=tmp_path) as terminal:
+        _, shown = terminal.end()
+    lines = shown.splitlines()
+    assert max(map(len, lines)) < 80
+    assert [line.split()[0] for line in lines if line[:1].strip()] == [
+        *(fault.usage for fault in FAULTS.values()),
+        *NAMES,
+    ]
+    assert sum(line.lstrip().startswith("right: ") for line in lines) == len(FAULTS) + len(NAMES)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -133,11 +151,28 @@ def test_it_speaks_tls_with_a_certificate_and_a_key(tmp_path: Path) -> None:
 
 def test_files_that_are_no_certificate_are_a_callers_error(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("")
-    for name in ("empty", "missing"):
+    for name, why in (("empty", "in PEM"), ("missing", "no file"), (".", "is a directory")):
         path = str(tmp_path / name)
         done = run(*FAULTS_COMMAND, "--tls", path, path)
         assert (done.returncode, done.stdout) == (2, b"")
-        assert b"in PEM" in done.stderr
+        assert why in done.stderr.decode()
+        assert path in done.stderr.decode()
+
+
+def test_a_key_of_another_certificate_or_one_that_is_locked_is_told_of(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    first, second = authority.issue_cert("127.0.0.1"), authority.issue_cert("127.0.0.1")
+    certificate, key, locked = (str(tmp_path / name) for name in ("cert", "key", "locked"))
+    first.cert_chain_pems[0].write_to_path(certificate)
+    second.private_key_pem.write_to_path(key)
+    secret = load_pem_private_key(first.private_key_pem.bytes(), None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    Path(locked).write_bytes(secret)
+    for wrong, why in ((key, "is not the key of"), (locked, "is encrypted")):
+        done = run(*FAULTS_COMMAND, "--tls", certificate, wrong)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert f"{wrong} {why}" in done.stderr.decode()
 
 
 def test_a_port_that_is_taken_is_a_callers_error() -> None:

@@ -54,6 +54,15 @@ def test_hello_asks_it_through_its_own_socket_and_it_serves_on(behind_a_proxy: b
         assert started.end()[0] == 0
 
 
+def test_hello_is_no_news_of_a_service(tmp_path: Path) -> None:
+    status = tmp_path / "status.json"
+    with Started(*SERVE, "--hello", PENSTOCK_STATUS=str(status)) as started:
+        started.expect(b"IN WHAT WAY\n")
+        started.signal(signal.SIGTERM)
+        assert started.end()[0] == 0
+    assert not status.exists()
+
+
 def test_a_hello_that_fails_is_told_and_ends_nothing() -> None:
     with Started(*SERVE, "--hello", OPENAI_API_KEY="sk-x", PENSTOCK_OPENAI_BASE_URL="ftp://x") as s:
         url = address(s)

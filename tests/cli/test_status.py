@@ -51,7 +51,7 @@ def test_what_was_never_asked_is_unknown_and_nobody_is_asked(tmp_path: Path) -> 
         done = penstock("status")
     assert done.returncode == 0
     assert done.stdout.decode().splitlines()[0].split() == [
-        "MODEL", "STATE", "AGE", "FIRST", "WHOLE", "ERROR", "TRIED",
+        "MODEL", "STATE", "AGE", "ERROR", "FIRST", "WHOLE", "TRIED",
     ]  # fmt: skip
     assert told(done) == {
         "builtin/eliza": ["unknown", "-", "-", "-", "-", "-"],
@@ -76,10 +76,10 @@ def test_a_probe_asks_each_and_tells_as_it_comes_and_remembers(tmp_path: Path) -
     later = told(penstock("status"))
     assert later["good/m"][0] == "working"
     assert re.fullmatch(r"\d+ s ago", later["good/m"][1])
-    assert re.fullmatch(r"\d+\.\d\d/\d+\.\d\d s", later["good/m"][2])
-    assert later["good/m"][4:] == ["-", "stream"]
+    assert re.fullmatch(r"\d+\.\d\d/\d+\.\d\d s", later["good/m"][3])
+    assert (later["good/m"][2], later["good/m"][5]) == ("-", "stream")
     assert later["bad/m"][0] == "failing"
-    assert later["bad/m"][4:] == ["Unavailable", "stream failed"]
+    assert later["bad/m"][2:] == ["Unavailable", "-", "-", "stream failed"]
 
 
 def test_those_that_are_named_are_asked_and_no_others(tmp_path: Path) -> None:
@@ -117,6 +117,7 @@ def test_json_is_for_programs(tmp_path: Path) -> None:
     assert (known["provider"], known["model"], known["state"]) == ("good", "m", "working")
     (stream,) = known["tried"]
     assert (stream["what"], stream["verdict"], stream["probe"]) == ("stream", "worked", True)
+    assert known["age"] == stream["age"] == round(stream["age"], 1)
     assert 0 <= stream["first"]["p50"] <= stream["took"]["p95"]
 
 
@@ -161,6 +162,45 @@ def test_a_place_that_cannot_be_written_is_told_of_and_no_more(tmp_path: Path) -
     assert (done.returncode, done.stdout) == (0, b"OK.\n")
     assert done.stderr.count(b"\n") == 1
     assert b"cannot be written" in done.stderr
+
+
+def test_a_file_of_the_user_s_is_told_of_once_and_left_alone(tmp_path: Path) -> None:
+    with services(tmp_path, good=spoken("OK.")) as penstock:
+        config = str(tmp_path / "penstock.toml")
+        before = Path(config).read_bytes()
+        done = penstock("chat", "-m", "good/m", "hi", PENSTOCK_STATUS=config)
+        assert (done.returncode, done.stdout) == (0, b"OK.\n")
+        assert done.stderr.startswith(b"penstock: ")
+        assert done.stderr.count(b"\n") == 1
+        assert Path(config).read_bytes() == before
+
+
+def test_a_route_is_its_targets_each_once(tmp_path: Path) -> None:
+    with services(tmp_path, good=spoken("OK."), bad=BROKEN) as penstock:
+        with (tmp_path / "penstock.toml").open("a") as config:
+            config.write("[routes.smart]\nfallback = ['bad/x', 'pool']\n")
+            config.write("[routes.pool]\nbalance = ['good/y', 'bad/x']\n")
+        unknown = penstock("status", "smart")
+        probed = penstock("status", "--probe", "smart")
+        known = told(penstock("status", "smart", "bad/x"))
+    assert list(told(unknown)) == ["bad/x", "good/y"]
+    assert b"penstock status --probe smart" in unknown.stderr
+    assert probed.returncode == 1
+    assert sorted(line.split()[0] for line in probed.stdout.splitlines()) == [b"bad/x", b"good/y"]
+    assert {name: cells[0] for name, cells in known.items()} == {
+        "bad/x": "failing",
+        "good/y": "working",
+    }
+
+
+def test_a_name_of_ours_that_is_wrong_is_told_and_not_noted(tmp_path: Path) -> None:
+    with services(tmp_path) as penstock:
+        done = penstock("status", "--probe", "builtin/nonsense", "mistral")
+        rows = told(penstock("status"))
+    assert done.returncode == 1
+    assert b"UnknownModel" in done.stdout
+    assert b"Unauthorized" in done.stdout
+    assert list(rows) == ["builtin/eliza"]
 
 
 def test_a_table_fits_a_terminal(tmp_path: Path) -> None:

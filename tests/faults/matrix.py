@@ -1,7 +1,7 @@
 """The matrix fault × protocol × {stream, whole}: what a call ends with, and what it leaves behind.
 
 A cell is one real question over a real socket to a service that fails in that one way. It is right
-if it ends as the table below says, and
+if it ends as the table of expected.py says, and
 
     what came before the failure was heard, all of it and nothing else
     there is no ``Finish`` where there is a failure, and one, the last event, where there is none
@@ -36,7 +36,7 @@ from penstock.providers.gemini import Gemini
 from penstock.providers.ollama import Ollama
 from penstock.providers.openai_compatible import OpenAICompatible
 from penstock.providers.openai_responses import OpenAIResponses
-from penstock.transport import Timeouts, http
+from penstock.transport import Timeouts, sessions
 from penstock.types import ChatRequest, Message, TextPart
 
 CANARY = "canary-key-0123456789"
@@ -133,7 +133,7 @@ async def row(fault: str) -> Row:
     with Heard() as heard:
         seen = await asyncio.gather(*(run(protocol, mode) for protocol, mode in cells))
     left = [f"a task is left: {task}" for task in asyncio.all_tasks() - before]
-    left += [f"a connection is held: {place}" for place in http._sessions if _is_held(place)]
+    left += [f"a connection is held: {place}" for place in sessions.alive if _is_held(place)]
     for each in seen:
         each.wrong += tuple(left)
     return dict(zip(cells, seen, strict=True))
@@ -224,9 +224,9 @@ async def _still_open(server: Server, fault: str) -> list[str]:
     return ["a cut connection is still open" for end in ends if isinstance(end, BaseException)]
 
 
-def _is_held(place: http._Place) -> bool:
+def _is_held(place: sessions.Place) -> bool:
     """Whether a connection of that session is neither closed nor back in the pool."""
-    connector = http._sessions[place][0].connector
+    connector = sessions.alive[place][0].connector
     return connector is not None and bool(connector._acquired)
 
 

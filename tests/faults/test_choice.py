@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock.faults.answers import make
-from penstock.faults.choice import choose
+from penstock.faults.choice import choose, excess
 from penstock.faults.failoverbench import NAMES
 from penstock.faults.script import FIN, Wait
 from penstock.faults.table import FAULTS
@@ -67,6 +67,24 @@ def test_a_name_is_a_fault_with_its_numbers(
 )
 def test_any_other_name_is_none(model: str) -> None:
     assert choose(model) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("cut-61", "K is at most 60"),
+        ("once-cut-99@5", "K is at most 60"),
+        ("openai/stall-7-9999999", "S is at most 3600"),
+        ("stall-61", "K is at most 60"),
+        ("cut-60", ""),
+        ("cut-4-4", ""),
+        ("gpt-5", ""),
+        ("", ""),
+        ("a" * 10**5, ""),
+    ],
+)
+def test_a_number_that_is_too_large_is_told_of(model: str, why: str) -> None:
+    assert excess(model) == why
 
 
 def test_every_fault_is_chosen_by_its_example_and_by_its_bare_name() -> None:

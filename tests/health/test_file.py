@@ -142,11 +142,11 @@ def test_processes_that_write_at_once_lose_nothing(place: Path) -> None:
     assert sorted(entry["model"] for entry in entries) == names
 
 
-BROKEN = [
-    b"",
+NOT_OURS = [
     b"{",
     b"[]",
     b"\xff\xfe",
+    b"[providers.lab]\n",
     b'{"version": 1}',
     b'{"version": 2, "models": []}',
     b'{"version": 1, "models": [{"provider": 1}]}',
@@ -154,8 +154,8 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("bytes_", BROKEN)
-def test_a_file_that_cannot_be_read_is_told_of_once_and_written_anew(
+@pytest.mark.parametrize("bytes_", NOT_OURS)
+def test_a_file_that_cannot_be_read_is_told_of_once_and_stays_as_it_is(
     bytes_: bytes, place: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     place.parent.mkdir()
@@ -168,7 +168,29 @@ def test_a_file_that_cannot_be_read_is_told_of_once_and_written_anew(
     assert warning.levelno == logging.WARNING
     assert f"{place} cannot be read" in warning.getMessage()
     assert "PENSTOCK_STATUS" in warning.getMessage()
+    assert place.read_bytes() == bytes_
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_an_empty_file_is_none(place: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place.parent.mkdir()
+    place.touch()
+    file.load(store())
+    file.save(known())
+    assert not caplog.records
     assert content(read()) == content(known())
+
+
+def test_what_is_no_file_is_neither_read_nor_replaced(
+    place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.parent.mkdir()
+    os.mkfifo(place)
+    file.load(store())
+    file.save(known())
+    assert "it is no file" in caplog.text
+    assert place.is_fifo()
+    assert list(place.parent.iterdir()) == [place]
 
 
 def test_a_file_that_is_too_large_is_not_read(
@@ -178,7 +200,9 @@ def test_a_file_that_is_too_large_is_not_read(
     with place.open("wb") as huge:
         huge.truncate(64 * 1024 * 1024 + 1)
     file.load(store())
+    file.save(known())
     assert "too large" in caplog.text
+    assert place.stat().st_size > 64 * 1024 * 1024
 
 
 def test_a_place_that_cannot_be_written_stops_nobody(
@@ -188,15 +212,15 @@ def test_a_place_that_cannot_be_written_stops_nobody(
     for _ in range(2):
         file.save(known())
         file.load(store())
-    assert sorted(record.levelname for record in caplog.records) == ["WARNING", "WARNING"]
-    assert "cannot be written" in caplog.text
-    assert "cannot be read" in caplog.text
+    (warning,) = caplog.records
+    assert warning.levelno == logging.WARNING
+    assert "cannot be written" in warning.getMessage()
 
 
 def test_a_folder_in_its_place_stops_nobody(place: Path, caplog: pytest.LogCaptureFixture) -> None:
     place.mkdir(parents=True)
     file.save(known())
-    assert "cannot be written" in caplog.text
+    assert "it is no file" in caplog.text
     assert list(place.parent.iterdir()) == [place]
 
 

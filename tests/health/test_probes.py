@@ -17,7 +17,9 @@ from penstock.health.probes import ALL, QUESTIONS, Target, probe, probe_all
 from penstock.health.results import Result, Thing
 from penstock.health.store import Store
 from penstock.outcomes import Outcome
+from penstock.provider import Provider
 from penstock.providers.anthropic import Anthropic
+from penstock.providers.builtin import Builtin
 from penstock.providers.cohere import Cohere
 from penstock.providers.gemini import Gemini
 from penstock.providers.ollama import Ollama
@@ -264,6 +266,23 @@ async def test_the_outcome_of_a_probe_says_that_it_is_one_and_no_other_does() ->
         stop()
     assert [outcome.probe for outcome in heard] == ["stream", ""]
     assert not here.tried("openai-compatible", "probed-by-nobody")
+
+
+async def test_a_wrong_name_or_setting_of_ours_fails_and_is_not_noted() -> None:
+    store = Store()
+    nowhere = OpenAICompatible(base_url="ftp://nowhere")
+    wrong: list[tuple[Provider, str]] = [(Builtin(), "UnknownModel"), (nowhere, "ConfigError")]
+    for provider, error in wrong:
+        result = await probe(Target(provider, "nonsense"), store=store)
+        assert (result.verdict, result.error) == ("failed", error)
+    assert not list(store.items())
+
+
+async def test_a_service_that_does_not_know_the_model_fails_and_that_is_noted() -> None:
+    store = Store()
+    with Upstream(refused("404 Not Found")) as upstream:
+        await probe(target(upstream), store=store)
+    assert store.state("openai-compatible", "m") == "failing"
 
 
 async def test_whoever_is_cancelled_leaves_and_tells_nothing() -> None:

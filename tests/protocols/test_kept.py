@@ -8,37 +8,12 @@ from typing import Any
 
 import pytest
 
+from fuzz.seeds import QUESTION
 from penstock.errors import InvalidRequest
 from penstock.protocols import Protocol, json, shelf
-from penstock.types import (
-    ChatRequest,
-    FilePart,
-    ImagePart,
-    Message,
-    ReasoningPart,
-    TextPart,
-    Tool,
-    ToolCallPart,
-    ToolResultPart,
-)
 
 PROTOCOLS = [kind() for name, kind in shelf.find().items() if name != "chatbot_ui"]
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: str(p.name))
-QUESTION = ChatRequest(
-    model="m",
-    messages=(
-        Message("system", (TextPart("Be brief."),)),
-        Message("user", (TextPart("Look: "), ImagePart(data="aGk=", media_type="image/png"))),
-        Message("user", (FilePart("aGk=", "application/pdf", "a.pdf"),)),
-        Message(
-            "assistant",
-            (ReasoningPart("Hm.", "c2ln"), TextPart("So"), ToolCallPart("c1", "f", '{"a":1}')),
-        ),
-        Message("tool", (ToolResultPart("c1", (TextPart("22"),), name="f"),)),
-        Message("user", (TextPart("And?"),)),
-    ),
-    tools=(Tool("f", "does it", {"type": "object", "properties": {}}),),
-)
 
 
 @each_protocol

@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 from penstock.errors import PenstockError
 from penstock.events import Event, Finish, Start, TextDelta
 from penstock.provider import Call, Provider
-from penstock.routing.routed import Routed, held
+from penstock.routing.routed import Routed, heard
 from penstock.types import ChatRequest, Message, TextPart
 
 Step: TypeAlias = Event | Exception | Callable[[], Awaitable[object]]
@@ -86,7 +86,7 @@ def call_with(deadline: float | None = None, request: ChatRequest = HI) -> Call[
     call: Call[Event]
 
     def ask(provider: Provider, model: str) -> AsyncGenerator[Event]:
-        return held(provider.stream(request), call)
+        return heard(provider.stream(request), call.attempts)
 
     call = Call(ask, lambda: request, request.model, deadline)
     return call

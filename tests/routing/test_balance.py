@@ -126,7 +126,7 @@ def test_replicas_that_know_the_same_targets_in_another_order_choose_alike() -> 
 
 
 def test_targets_of_one_name_are_told_apart() -> None:
-    balance = Balance(Named("same"), Named("same"), Named("same"))
+    balance = Balance(Named("same"), Named("same"), Named("same 2"))
     firsts = {id(balance.order(call_of(asking(str(n))))[0]) for n in range(50)}
     assert len(firsts) == 3
 

@@ -61,7 +61,7 @@ class Spending(RuleBasedStateMachine):
 
     @invariant()
     def what_is_left_has_its_bounds(self) -> None:
-        assert -NEARLY <= self.budget.left <= self.most
+        assert -NEARLY <= self.budget._tokens <= self.most
 
 
 TestSpending = Spending.TestCase

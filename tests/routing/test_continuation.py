@@ -36,6 +36,7 @@ from penstock.protocols.openai_chat.dialects.vllm import VLLM
 from penstock.provider import Call, Provider, question
 from penstock.providers.llamacpp import LlamaCpp
 from penstock.routing.continuation import GO_ON
+from penstock.routing.drain import Drain
 from penstock.routing.fallback import Fallback
 from penstock.routing.hedge import Hedge
 from penstock.routing.joint import CONTINUATION
@@ -53,6 +54,7 @@ from routing.continuing import (
     Service,
     provider,
 )
+from routing.played import Played
 
 CASES: list[tuple[str, Manner]] = [
     ("prefilled", "exact"),
@@ -181,7 +183,7 @@ async def test_a_cut_is_told_where_nobody_is_left(make: Make) -> None:
     assert isinstance(error, StreamTruncated)
     assert error.provider == "b"
     assert [type(other) for other in error.others] == [StreamTruncated, Unavailable]
-    assert "asked too: a: " in str(error)
+    assert "asked too: a/m: " in str(error)
 
 
 async def test_it_is_off_where_nobody_asked_for_it(make: Make) -> None:
@@ -441,6 +443,31 @@ async def test_routes_within_routes_go_on_with_all_that_was_said(make: Make) -> 
     reply = is_one_answer(await read(route, ask()))
     assert reply.recovered == ("a/m", "b/m")
     assert third.requests[0].messages[1].text == "".join(TOKENS[:30])
+
+
+async def test_a_drain_between_routes_that_reads_ahead_of_the_caller_repeats_nothing(
+    make: Make,
+) -> None:
+    first, second = make(), make()
+    first.cut = 10
+    inner = Fallback(provider(first, name="a"), provider(second, "prefilled", "b"), continues=True)
+    route = Fallback(Drain(inner), provider(make()), continues=True)
+    heard: list[Event] = []
+    async with aclosing(route.stream(ask())) as events:
+        async for event in events:
+            heard.append(event)
+            await asyncio.sleep(0.01)  # behind what is read ahead
+    assert is_one_answer(heard).recovered == ("a/m",)
+    assert second.requests[0].messages[-1].text == "".join(TOKENS[:10]).rstrip()
+
+
+async def test_a_continuation_that_just_stops_is_cut_too(make: Make) -> None:
+    first, last = make(), make()
+    first.cut = 10
+    middle = Played([Start(), *map(TextDelta, TOKENS[10:20])], name="b")
+    route = Fallback(provider(first, name="a"), middle, provider(last, "prefilled"), continues=True)
+    reply = is_one_answer(await read(route, ask()))
+    assert [attempt.error for attempt in reply.attempts] == ["StreamTruncated"] * 2
 
 
 async def test_an_outer_route_goes_on_where_the_inner_one_does_not(make: Make) -> None:

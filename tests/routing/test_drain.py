@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from penstock import outcomes
-from penstock.errors import StreamTruncated
+from penstock.errors import ConfigError, StreamTruncated
 from penstock.events import Event, TextDelta
 from penstock.outcomes import Outcome
 from penstock.provider import Provider
@@ -33,6 +33,7 @@ from raw import (
     soon,
     spoken,
 )
+from routing.played import Played
 
 WHOLE = (
     b'{"id": "1", "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", '
@@ -206,6 +207,55 @@ async def test_a_slow_caller_makes_the_service_wait() -> None:
         assert await soon(connection.stalled) < sum(map(len, words)) / 2
         await events.aclose()
         await drained()
+
+
+async def test_a_reader_that_is_cancelled_ends_the_answer(told: list[Outcome]) -> None:
+    """By whoever ends all tasks of the loop, or by the target's own code."""
+    with Upstream([CHUNKED, chunk(say("one ")), STAY]) as upstream:
+        stream = Drain(lab(upstream)).stream(question(True))
+        assert [await anext(stream), await anext(stream)][1] == TextDelta("one ")
+        (reader,) = _other_tasks()
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(anext(stream), SOON)
+    assert [outcome.state for outcome in told] == ["left"]
+
+
+@pytest.mark.parametrize("most", [None, 60.0])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_the_end_of_the_loop_waits_for_nobody_and_loses_no_outcome(
+    loop: str, most: float | None, told: list[Outcome]
+) -> None:
+    run = pytest.importorskip(loop).run
+
+    async def main(upstream: Upstream) -> None:
+        await leave(Drain(lab(upstream), most), upstream, True, 1)
+        assert _other_tasks()
+
+    with Upstream([CHUNKED, chunk(say("one ")), STAY]) as upstream:
+        began = time.monotonic()
+        run(main(upstream))
+        assert time.monotonic() - began < SOON
+    assert [outcome.state for outcome in told] == ["left"]
+
+
+async def test_who_is_cancelled_while_waiting_for_the_rest_cuts_nothing() -> None:
+    gate = Gate()
+    with Upstream([CHUNKED, chunk(say("one ")), gate, *ANSWER]) as upstream:
+        await leave(Drain(lab(upstream)), upstream, True, 1)
+        waits = asyncio.create_task(drained())
+        await asyncio.sleep(0)
+        waits.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waits
+        assert _other_tasks()
+        gate.open()
+        await drained()
+
+
+def test_what_is_no_number_of_seconds_is_refused() -> None:
+    with pytest.raises(ConfigError, match="most is no number"):
+        Drain(Played([]), float("nan"))
 
 
 async def _hear(events: AsyncIterator[Event], said: list[Event]) -> None:

@@ -110,7 +110,6 @@ async def test_nobody_answered_and_the_error_tells_of_all() -> None:
     third = ConfigError("set C_URL", provider="c")
     with pytest.raises(Unavailable) as caught:
         await read(Fallback(Played([first]), Played([second]), Played([third])))
-    assert caught.value is second
     assert caught.value.others == (first, third)
     assert str(caught.value) == "b is overloaded (asked before: a: set A_KEY; c: set C_URL)"
     assert caught.value.__context__ is None
@@ -172,3 +171,28 @@ async def test_fallbacks_nest() -> None:
 def test_a_route_needs_somebody_to_ask() -> None:
     with pytest.raises(ConfigError, match="needs a provider"):
         Fallback()
+
+
+async def test_who_raises_the_same_error_again_and_again_is_told_of_each_time() -> None:
+    first = Unavailable("a is overloaded", provider="a")
+    second = Unavailable("b is overloaded", provider="b")
+    for continues in (False, True):
+        route = Fallback(Played([first]), Played([second]), continues=continues)
+        for _ in range(3):
+            with pytest.raises(Unavailable) as caught:
+                await read(Fallback(route))
+            assert caught.value.others == (first,)
+            assert str(caught.value) == "b is overloaded (asked before: a: a is overloaded)"
+            reply = await Fallback(route, Played(HELLO)).answer(HI)
+            assert [attempt.target for attempt in reply.attempts] == ["a", "b"]
+    assert (first.others, second.others, str(second)) == ((), (), "b is overloaded")
+
+
+async def test_an_error_that_tells_of_the_others_is_else_as_it_was() -> None:
+    odd = Unavailable("no", provider="b", status=503)
+    odd.args = (503, "of somebody's own")
+    odd.__cause__ = cause = KeyError("x")
+    with pytest.raises(Unavailable, match=r"^no \(asked before: played: .*\)$") as caught:
+        await read(Fallback(Played([Unavailable]), Played([odd])))
+    assert (caught.value.status, caught.value.provider) == (503, "b")
+    assert caught.value.__cause__ is cause

@@ -260,6 +260,26 @@ def test_what_takes_long_to_close_is_waited_for_though_the_caller_is_cancelled_a
     leap(main())
 
 
+def test_who_does_not_want_to_be_left_holds_up_the_end_and_nothing_else() -> None:
+    class Stubborn(Provider):
+        async def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
+            try:
+                await asyncio.sleep(FOREVER)
+            except asyncio.CancelledError:
+                await asyncio.sleep(10.0)
+                raise
+            yield Finish()
+
+    async def main() -> None:
+        now = asyncio.get_running_loop().time
+        route = Hedge(Stubborn(), speaks("quick", 1.0, "quick"), share=1.0, after=2.0)
+        times = [now() async for _ in route.stream(HI)]
+        assert times == pytest.approx([3.0, 3.25, 3.25])
+        assert now() == pytest.approx(13.0)
+
+    leap(main())
+
+
 def test_what_is_no_failure_of_a_service_is_raised_as_it_is() -> None:
     odd, slow = Played([sleeping(3.0), ZeroDivisionError()], name="odd"), speaks("a", 9.0, "slow")
     with pytest.raises(ZeroDivisionError):

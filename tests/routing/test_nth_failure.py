@@ -26,13 +26,15 @@ from penstock.outcomes import Outcome
 from penstock.protocols import Protocol
 from penstock.providers.anthropic import Anthropic
 from penstock.providers.openai_compatible import OpenAICompatible
+from penstock.routing.balance import Balance
 from penstock.routing.breaker import Breaker
 from penstock.routing.fallback import Fallback
+from penstock.routing.hedge import Hedge
 from penstock.routing.retry import Retry
 from penstock.routing.routed import Routed
 from penstock.routing.target import Target
 from penstock.routing.within import Within
-from penstock.transport import http
+from penstock.transport import sessions
 from penstock.types import ChatRequest, Message, TextPart, Usage
 from raw import CHUNKED, FIN, LAST, Connection, Script, Step, Upstream, chunk, head, soon
 
@@ -191,6 +193,15 @@ def everything(a: Target, b: Target) -> Routed:
     return Within(Fallback(retry, Breaker(b)), 60)
 
 
+def raced(a: Target, b: Target) -> Routed:
+    return Retry(Hedge(Breaker(a), Within(Hedge(b), 60)), times=1, sleep=at_once)
+
+
+def mended(a: Target, b: Target) -> Routed:
+    inner = Fallback(Balance(a, by="latency"), continues=True)
+    return Within(Fallback(inner, Hedge(b), continues=True), 60)
+
+
 async def at_once(seconds: float) -> None:
     await asyncio.sleep(0)
 
@@ -199,7 +210,7 @@ def idle_ports() -> set[int]:
     """Our own ports of the connections that are kept to be used again; asserts that no other is
     in use."""
     ports: set[int] = set()
-    for (loop, _, _), (session, _) in http._sessions.items():
+    for (loop, _, _), (session, _) in sessions.alive.items():
         if loop is not asyncio.get_running_loop():
             continue
         connector: Any = session.connector
@@ -316,7 +327,32 @@ def test_the_nth_await(
     assert n > 5
 
 
-@pytest.mark.parametrize("build", [plain, everything])
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [raced, mended])
+@pytest.mark.parametrize("scenario", ["well", "failing"])
+@pytest.mark.parametrize("asking", [stream, answer])
+def test_cancelling_in_the_nth_turn(
+    asking: Asking,
+    scenario: Scenario,
+    build: Callable[[Target, Target], Routed],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Tasks that wait for tasks: what is awaited in others cannot be hit, only left."""
+    pair = (OpenAICompatible, Anthropic)
+    wells = [scripts("well", one.protocol, asking) for one in pair]
+    firsts = scripts(scenario, pair[0].protocol, asking)
+    for n in count(1):
+        with Upstream(*firsts) as first, Upstream(*wells[1]) as second:
+            was_hit, error = asyncio.run(once(n, "cancelled", [first, second], pair, asking, build))
+        assert not caplog.records
+        assert n < MOST
+        if not was_hit:
+            assert error is None
+            break
+    assert n > 1
+
+
+@pytest.mark.parametrize("build", [plain, everything, raced, mended])
 @pytest.mark.parametrize("scenario", ["well", "failing"])
 def test_leaving_after_the_nth_event(
     scenario: Scenario, build: Callable[[Target, Target], Routed]

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,3 +72,34 @@ def test_the_window_that_was_not_looked_at_for_the_longest_time_goes() -> None:
 
 def test_nothing_is_the_quantile_of_nothing() -> None:
     assert Window().quantile(0.5, math.inf) is None
+
+
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_threads_may_measure_together() -> None:
+    windows, one, errors = Windows(8, things=2), Window(8), list[Exception]()
+
+    def measure(number: float) -> None:
+        try:
+            for n in range(5000):
+                one.add(number, 0.0)
+                windows[n % 3].add(number, 0.0)
+                one.quantile(0.5, 0.0)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=measure, args=(float(n),)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert one.count(0.0) == 8

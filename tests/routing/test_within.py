@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import RateLimited, StreamStalled, Timeout, Unavailable
+from penstock.errors import ConfigError, RateLimited, StreamStalled, Timeout, Unavailable
 from penstock.events import Start, TextDelta
 from penstock.routing.fallback import Fallback
 from penstock.routing.retry import Retry
@@ -56,6 +56,19 @@ async def test_the_time_of_a_slow_reader_counts_and_its_own_waits_are_not_touche
     with pytest.raises(StreamStalled):
         await anext(stream)
     assert target.left == 1
+
+
+async def test_who_has_the_end_is_not_told_that_it_is_late() -> None:
+    for after in ([], [for_ever]):
+        stream = Within(Played([*HELLO, *after]), SOON).stream(HI)
+        heard = [await anext(stream) for _ in HELLO]
+        await asyncio.sleep(2 * SOON)
+        assert [*heard, *[event async for event in stream]] == HELLO
+
+
+def test_what_is_no_number_of_seconds_is_refused() -> None:
+    with pytest.raises(ConfigError, match="seconds is no number"):
+        Within(Played(HELLO), float("nan"))
 
 
 async def test_retries_and_fallbacks_are_within_it_too() -> None:

@@ -9,12 +9,7 @@ from contextlib import aclosing
 
 import pytest
 
-from penstock.errors import (
-    MalformedStream,
-    PenstockError,
-    StreamTruncated,
-    UnexpectedAnswer,
-)
+from penstock.errors import MalformedStream, PenstockError, StreamTruncated, UnexpectedAnswer
 from penstock.transport import STREAM, Request, Timeouts, read
 from penstock.transport.http import HTTPTransport
 from penstock.transport.mock import MockResponse

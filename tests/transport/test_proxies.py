@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 import programs
 from penstock import errors
@@ -26,16 +24,15 @@ from raw import (
     STAY,
     Upstream,
     assert_no_secret,
-    chunk,
     head,
     refused_port,
     say,
     soon,
     spoken,
 )
+from transport.asking import HELLO, authority_and_context, trusting
 
 USER, PASSWORD = "canary-user", "canary-password"
-HELLO = chunk(say("Hello"))
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +62,10 @@ def proxy(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=["http", "https"])
 def service(request: pytest.FixtureRequest) -> Iterator[tuple[Upstream, HTTPTransport]]:
     """A service, and a transport that trusts its certificate if it has one."""
-    authority, server = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", "localhost").configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
+    authority, server = authority_and_context("127.0.0.1", "localhost")
     tls = server if request.param == "https" else None
     with Upstream(spoken("Hello"), tls=tls) as upstream:
-        yield upstream, HTTPTransport(ssl_context=client)
+        yield upstream, trusting(authority)
 
 
 async def ask(url: str, **settings: Any) -> str:

@@ -6,7 +6,8 @@ chat.py        one question, one answer; conversation.py asks, answer.py carries
 session.py     the interactive session; commands.py, line.py and history.py are its parts
 rendering.py   what events look like: text or JSON lines; markdown.py with rich; output.py chooses
 serve.py       the gateway; hello.py asks it one question
-providers.py   providers; about.py what one is; models.py models, their limits and prices
+providers.py   providers; about.py what one is, route.py what a route is
+models.py      models, their limits and prices
 pull.py        a model from a hub; bar.py shows how far it is, table.py and sizes.py what there is
 status.py      what is working, as measured
 faults.py      a service that fails on purpose

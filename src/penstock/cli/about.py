@@ -18,8 +18,9 @@ _REST = re.compile(r"[;,][^;,]*$")
 
 
 class ProviderLine(Struct):
-    """``how`` a provider is configured, where it is; the variable of its ``key``, that which is set
-    first of several; its page, or the address that was said; what it is ``about``."""
+    """``how`` a provider is configured, where it is (``route``: it is one); the variable of its
+    ``key``, that which is set first of several; its page, or the address that was said; what it is
+    ``about``."""
 
     name: str
     configured: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.cli.conversation import Conversation
 from penstock.cli.rendering import Renderer
 from penstock.cli.terminal import note
-from penstock.events import Collector, Finish
+from penstock.events import Attempt, Collector, Finish
 from penstock.prices import Cost
 from penstock.types import Usage
 
@@ -39,6 +39,17 @@ def report(finish: Finish | None, conversation: Conversation, verbose: bool) -> 
         raw = f" ({finish.raw_reason})" if finish.raw_reason not in (None, finish.reason) else ""
         spent = f"{_tokens(finish.usage)}{_cost(conversation.price(finish.usage))}"
         note(f"finish: {finish.reason}{raw}; model: {conversation.asked()}; tokens: {spent}")
+        for attempt in finish.attempts:
+            note(f"on the way: {_came_to(attempt)}")
+
+
+def _came_to(attempt: Attempt) -> str:
+    """What became of a target of a route that did not end the answer."""
+    if attempt.spoke:
+        return f"{attempt.target} was cut ({attempt.error}); the answer went on elsewhere"
+    if attempt.error:
+        return f"{attempt.target} was asked in vain ({attempt.error})"
+    return f"{attempt.target} was slower, and was left"
 
 
 def _tokens(usage: Usage | None) -> str:

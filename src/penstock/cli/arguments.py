@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 from penstock import __version__
 
 _EXIT_CODES = """\
-exit codes: 0 all is well, 1 the service failed or the answer could not be written,
-2 the question or a setting is wrong, 130 interrupted.
+exit codes: 0 all is well, 1 the service failed or the answer could not be
+written, 2 the question or a setting is wrong, 130 interrupted.
 Every option is explained by `penstock COMMAND --help`."""
 
 
@@ -86,7 +86,7 @@ def _add_chat(commands: Any) -> None:
         "-v",
         "--verbose",
         action="store_true",
-        help="say on stderr how it ended, what it used and cost",
+        help="say on stderr how it ended, what it used and cost, and whom a route asked on the way",
     )
 
 
@@ -114,7 +114,9 @@ def _add_listings(commands: Any) -> None:
         "who else there is. With NAME: what there is to know about that one.",
     )
     add = providers.add_argument
-    add("name", nargs="?", default="", metavar="NAME", help="tell about this one")
+    add(
+        "name", nargs="?", default="", metavar="NAME", help="tell about this one; it may be a route"
+    )
     add("-a", "--all", action="store_true", help="a line for each, as in a pipe")
     models = commands.add_parser(
         "models",
@@ -123,7 +125,12 @@ def _add_listings(commands: Any) -> None:
         "or with --long, their limits in tokens, prices and capabilities.",
     )
     add = models.add_argument
-    add("provider", nargs="?", metavar="PROVIDER", help="of this one only")
+    add(
+        "provider",
+        nargs="?",
+        metavar="PROVIDER",
+        help="of this one only; of a route: those it asks",
+    )
     add("-l", "--long", action="store_true", help="limits, prices and capabilities in a pipe too")
     add("--refresh", action="store_true", help="first fetch the newest public data about models")
     for listing in (providers, models):
@@ -139,8 +146,18 @@ def _add_status(commands: Any) -> None:
         "that programs have noted. Asks nobody without --probe.",
     )
     add = status.add_argument
-    add("names", nargs="*", metavar="NAME", help="a provider, or provider/model; else all")
-    add("--probe", action="store_true", help="ask each one short question; it costs a few tokens")
+    add(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="a provider, provider/model, or a route: its targets; else all",
+    )
+    add(
+        "--probe",
+        action="store_true",
+        help="ask each one short question; without NAME each provider's default model; it costs a "
+        "few tokens",
+    )
     add(
         "--thorough",
         action="store_true",

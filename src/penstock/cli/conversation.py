@@ -12,6 +12,7 @@ from penstock.cli import default
 from penstock.client import AsyncClient
 from penstock.errors import ConfigError
 from penstock.events import Event
+from penstock.health import file
 from penstock.http_provider import HTTPProvider
 from penstock.provider import Provider
 from penstock.streams import AsyncStream
@@ -62,7 +63,10 @@ class Conversation:
         return (self.model or self.catalog.default()).removesuffix("/")
 
     def ask(self, text: str) -> AsyncStream[Event]:
-        """The answer to ``text`` after all that was said before."""
+        """The answer to ``text`` after all that was said before. A route asks those that are known
+        to fail last."""
+        if self.catalog.config.routes and self.asked() in self.catalog.config.routes:
+            file.load()
         system = [_said("system", self.system)] if self.system else []
         messages = [*system, *self.turns, _said("user", text)]
         return self._client.stream(messages, self.model, **self._options)
@@ -79,7 +83,7 @@ class Conversation:
         provider, name = await self.catalog.resolve(chosen)
         if not self._base_url:
             self._need_key(provider)
-        self.model = f"{provider.name}/{name}"
+        self.model = provider.name if provider.is_route else f"{provider.name}/{name}"
 
     def _need_key(self, provider: Provider) -> None:
         lack = self.catalog.lacks(f"{provider.name}/any")

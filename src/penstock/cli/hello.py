@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from penstock import outcomes
 from penstock.cli.terminal import complain, visible
 from penstock.cli.wording import told
 from penstock.errors import PenstockError
@@ -22,7 +23,9 @@ class _Direct:
 
 
 async def hello(url: str, model: str) -> None:
-    """Ask, and print both sides as they come. A failure is told, and ends nothing."""
+    """Ask, and print both sides as they come. A failure is told, and ends nothing. What becomes of
+    it is no news of a service: the gateway notes who answered there."""
+    outcomes.probing.set("hello")  # within the task that greets
     print(f"\nyou: {QUESTION}\n{model}: ", end="", flush=True)
     service = OpenAICompatible(base_url=f"{url}/v1", transport=_Direct())
     try:

@@ -41,7 +41,9 @@ def run(args: Namespace) -> None:
         if args.refresh:
             runner.run(_refresh(catalog.config.proxy))
         listings = runner.run(_listed(catalog, args.provider))
-    _print([model for listing in listings for model in listing.models], args)
+    routes = [] if args.provider else catalog.config.routes
+    models = [model for listing in listings for model in listing.models]
+    _print([*(ModelInfo(name, source="route") for name in routes), *models], args)
     sys.stdout.flush()  # what is said of them stands below them
     _judge(listings, args.provider)
 
@@ -81,10 +83,29 @@ async def _refresh(proxy: str) -> None:
 
 
 async def _listed(catalog: Catalog, name: str | None) -> list[_Listing]:
+    if name and name in catalog.config.routes:
+        return await _targets(catalog.get(name))
     if name:
         return [await _shown(catalog.get(name))]
     await catalog.discover()
     return await asyncio.gather(*map(_shown, catalog.configured()))
+
+
+async def _targets(found: Provider) -> list[_Listing]:
+    """Those that a route may ask, with what is known of each."""
+    from penstock.cli import route  # routes are loaded where there are any
+
+    asked: dict[Provider, list[str]] = {}
+    for provider, model in route.targets(found):
+        asked.setdefault(provider, []).append(f"{provider.name}/{model}")
+    listings = await asyncio.gather(*map(_shown, asked))
+    return [_only(one, names) for one, names in zip(listings, asked.values(), strict=True)]
+
+
+def _only(listing: _Listing, names: list[str]) -> _Listing:
+    """Of a provider's models those of these names, whether it lists them or not."""
+    known = {model.id: model for model in listing.models}
+    return _Listing(listing.provider, [known.get(name, ModelInfo(name)) for name in names])
 
 
 async def _shown(provider: Provider) -> _Listing:

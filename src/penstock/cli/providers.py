@@ -1,6 +1,6 @@
 """``penstock providers``: who is configured and how, who answers, and who else there is.
 
-about.py says what there is to know about one provider.
+about.py says what there is to know about one provider, route.py about a route.
 """
 
 from __future__ import annotations
@@ -28,17 +28,44 @@ def run(args: Namespace) -> None:
     catalog = Catalog(config.load(args.config))
     with running.runner() as runner:
         runner.run(catalog.discover())
-    lines = [about.line(catalog, args.name)] if args.name else _lines(catalog)
+    lines = [_named(catalog, args.name)] if args.name else [*_routes(catalog), *_lines(catalog)]
     if args.json:
         model, why = catalog.explain_default()
         _print_json({"default": {"model": model, "why": why}, "providers": lines})
     elif args.name:
-        about.print_details(catalog, lines[0])
+        _print_details(catalog, lines[0])
     elif args.all or not sys.stdout.isatty():
         _print_all(lines)
         print(f"\n{default.explain(catalog)}")
     else:
         _print_overview(lines, catalog)
+
+
+def _named(catalog: Catalog, name: str) -> ProviderLine:
+    if name in catalog.config.routes:
+        return _route(catalog, name)
+    return about.line(catalog, name)
+
+
+def _routes(catalog: Catalog) -> list[ProviderLine]:
+    return [_route(catalog, name) for name in catalog.config.routes]
+
+
+def _route(catalog: Catalog, name: str) -> ProviderLine:
+    from penstock.cli import route  # routes are loaded where there are any
+
+    return route.line(catalog, name)
+
+
+def _print_details(catalog: Catalog, line: ProviderLine) -> None:
+    if line.name not in catalog.config.routes:
+        about.print_details(catalog, line)
+        return
+    from penstock.cli import route
+    from penstock.health import file
+
+    file.load()
+    route.print_details(catalog, line)
 
 
 def _lines(catalog: Catalog) -> list[ProviderLine]:
@@ -89,7 +116,7 @@ _WAYS = ("Set a key to use", "Start on this machine to use", "Set an address to 
 def _way(catalog: Catalog, line: ProviderLine) -> str:
     """How to make a provider ready; empty where it is, or where another line says how."""
     by_key, by_start, by_address = _WAYS
-    if line.configured or line.name == "local":
+    if line.configured or line.name == "local" or line.name in catalog.config.routes:
         return ""
     if line.key:
         return by_key

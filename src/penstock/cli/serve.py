@@ -10,7 +10,7 @@ import shlex
 import signal
 from argparse import Namespace
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from penstock import __version__, config
 from penstock.catalog import Catalog
@@ -25,6 +25,8 @@ from penstock.health.probes import Target
 
 _KEPT_EVERY = 60.0
 """Seconds from one writing of what was measured to the next but one."""
+_ENDING = 60.0
+"""Seconds for answers that are read on to end; aiohttp gives the others as many."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -46,7 +48,8 @@ async def _serve(args: Namespace) -> None:
     host = said.gateway.host if args.host is None else args.host
     port = said.gateway.port if args.port is None else args.port
     stop = _stop_on_signals()
-    async with _measured(catalog), listen(Gateway(catalog), host, port) as address:
+    serving = listen(Gateway(catalog), host, port)
+    async with _measured(catalog), _read_on(catalog), serving as address:
         url = _url(*address)
         _introduce(url, catalog, model)
         _settle()
@@ -67,6 +70,18 @@ async def _measured(catalog: Catalog) -> AsyncIterator[None]:
     keeping = file.kept_up(min(every or _KEPT_EVERY, _KEPT_EVERY) / 2)
     async with keeping, Prober(targets, every or _KEPT_EVERY):
         yield
+
+
+@asynccontextmanager
+async def _read_on(catalog: Catalog) -> AsyncIterator[None]:
+    """Answers that a route reads on without their callers may end, too."""
+    yield
+    if catalog.config.routes:
+        from penstock.routing.drain import drained  # routes are loaded where there are any
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDING):
+                await drained()
 
 
 def _settle() -> None:

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -34,7 +35,7 @@ def run(args: Namespace) -> None:
         with running.runner() as runner, file.kept():
             runner.run(_measure(catalog, args))
     else:
-        _tell(list(_known(catalog, args.names)), args.json)
+        _tell(list(_known(catalog, args.names)), args)
 
 
 # What is known
@@ -43,7 +44,7 @@ def run(args: Namespace) -> None:
 def _known(catalog: Catalog, names: Sequence[str]) -> Iterator[Status]:
     """Each model once: those that were named; else those of all that are configured, and whatever
     else was measured."""
-    for name in names or _all(catalog):
+    for name in _spelt_out(catalog, names) or _all(catalog):
         provider, _, model = name.partition("/")
         models = [model] if model else here.models(provider)
         if not models:
@@ -54,22 +55,41 @@ def _known(catalog: Catalog, names: Sequence[str]) -> Iterator[Status]:
             yield of(here, provider, one)
 
 
+def _spelt_out(catalog: Catalog, names: Sequence[str]) -> list[str]:
+    """The names, with its targets instead of a route; each once."""
+    found: dict[str, None] = {}
+    for name in names:
+        if name in catalog.config.routes:
+            found |= {f"{provider.name}/{model}": None for provider, model in _of(catalog, name)}
+        else:
+            found[name] = None
+    return list(found)
+
+
+def _of(catalog: Catalog, route: str) -> list[tuple[Provider, str]]:
+    """The targets of a route."""
+    from penstock.cli import route as routes  # they are loaded where there are any
+
+    return routes.targets(catalog.get(route))
+
+
 def _all(catalog: Catalog) -> list[str]:
     measured = {provider for (provider, _), _ in here.items()}
     return sorted(measured | {provider.name for provider in catalog.configured()})
 
 
-def _tell(statuses: list[Status], as_json: bool) -> None:
-    if as_json:
+def _tell(statuses: list[Status], args: Namespace) -> None:
+    if args.json:
         _print_json(statuses)
         return
     print_table(_TITLES, [_row(status) for status in statuses])
     if any(status.state == "unknown" for status in statuses):
         sys.stdout.flush()
-        note(f"`{command()} status --probe` asks them; it costs a few tokens each")
+        names = " ".join(args.names) or "NAME"
+        note(f"`{command()} status --probe {names}` asks; each question costs a few tokens")
 
 
-_TITLES = ["MODEL", "STATE", "AGE", "FIRST", "WHOLE", "ERROR", "TRIED"]
+_TITLES = ["MODEL", "STATE", "AGE", "ERROR", "FIRST", "WHOLE", "TRIED"]
 
 
 def _row(status: Status) -> list[str]:
@@ -79,9 +99,9 @@ def _row(status: Status) -> list[str]:
         status.name,
         status.state,
         "-" if status.age is None else ago(status.age),
+        status.error or "-",
         str(stream.first or "-") if stream else "-",
         str(stream.took or "-") if stream else "-",
-        status.error or "-",
         ", ".join(map(_short, status.tried)) or "-",
     ]
 
@@ -91,8 +111,15 @@ def _short(trial: Trial) -> str:
 
 
 def _print_json(statuses: list[Status]) -> None:
-    said = [msgspec.to_builtins(one) | {"age": one.age, "error": one.error} for one in statuses]
-    print(json.dumps(said, ensure_ascii=False, indent=2))
+    print(json.dumps(list(map(_object, statuses)), ensure_ascii=False, indent=2))
+
+
+def _object(status: Status) -> dict[str, Any]:
+    """The same for programs; ages in tenths of a second."""
+    tried = [msgspec.to_builtins(trial) | {"age": round(trial.age, 1)} for trial in status.tried]
+    age = None if status.age is None else round(status.age, 1)
+    said: dict[str, Any] = msgspec.to_builtins(status)
+    return {**said, "tried": tried, "age": age, "error": status.error}
 
 
 # What is measured now
@@ -119,7 +146,7 @@ async def _measure(catalog: Catalog, args: Namespace) -> None:
 async def _targets(catalog: Catalog, names: Sequence[str]) -> list[Target]:
     """Whom to ask: who was named, else all that are configured, each by its default model."""
     if names:
-        found = [await catalog.resolve(name) for name in names]
+        found = [await catalog.resolve(name) for name in _spelt_out(catalog, names)]
     else:
         await catalog.discover()
         found = [(provider, provider.default_model) for provider in catalog.configured()]

@@ -34,10 +34,15 @@ def in_one_line(text: str) -> str:
 
 
 def prepare() -> None:
-    """Let any character be written, whatever the terminal's encoding, and none be changed."""
+    """Let any character be written, whatever the terminal's encoding, and none be changed; a
+    warning of the library's begins as what we say ourselves."""
+    import logging  # after the arguments are parsed
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace", newline="\n")
+    if logging.lastResort is not None:  # a command that keeps a log has another form for it
+        logging.lastResort.setFormatter(logging.Formatter("penstock: %(message)s"))
 
 
 def command() -> str:

@@ -67,6 +67,11 @@ class Answer(Struct, frozen=True):
         """The whole body."""
         return b"".join((self.opening, *self.tokens, *self.ending))
 
+    @property
+    def parts(self) -> list[bytes | Step]:
+        """All of the body, in its pace."""
+        return [*self.upto(len(self.tokens)), *self.ending]
+
     def upto(self, count: int) -> list[bytes | Step]:
         """The opening and the first ``count`` tokens, in their pace."""
         return [self.opening, *self._paced(self.tokens[:count])]
@@ -85,11 +90,15 @@ class Answer(Struct, frozen=True):
         """The head of a good answer: a stream is chunked, a whole answer has its length (or
         that which is given). ``Content_Encoding="gzip"`` is ``Content-Encoding: gzip``."""
         if length is None and self.streamed:
-            about: dict[str, str | int] = {"Transfer-Encoding": "chunked"}
-        else:
-            about = {"Content-Length": len(self.data) if length is None else length}
-        more = {name.replace("_", "-"): value for name, value in headers.items()}
-        return http.head(200, {"Content-Type": self.content_type, **about, **more})
+            return self.chunked_head(**headers)
+        return self._head(Content_Length=len(self.data) if length is None else length, **headers)
+
+    def chunked_head(self, **headers: str | int) -> bytes:
+        """The head of a body in chunks, whatever was asked."""
+        return self._head(Transfer_Encoding="chunked", **headers)
+
+    def _head(self, **headers: str | int) -> bytes:
+        return http.head(200, http.named({"Content-Type": self.content_type, **headers}))
 
     def carried(self, parts: Script) -> list[bytes | Step]:
         """Parts of the body as ``head`` announces them: in chunks, if it is a stream."""

@@ -10,6 +10,7 @@ openai/cut-40     whatever stands before the last slash is a gateway's
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -49,14 +50,30 @@ def choose(model: str) -> Choice | None:
     return Choice(*said, pace, once)
 
 
+def excess(model: str) -> str:
+    """What is too large in a name that is no choice, as ``K is at most 60``; empty where that is
+    not what is wrong."""
+    found = _NAME.fullmatch(model[-_LONGEST:].rpartition("/")[2])
+    name = found["name"].removeprefix(_ONCE) if found else ""
+    for fault, said in _readings(name):
+        for number, value in zip(fault.numbers, said, strict=False):
+            if value > number.most:
+                return f"{number.of} is at most {number.most}"
+    return ""
+
+
 def _numbered(name: str) -> tuple[Fault, tuple[int, ...]] | None:
-    """The fault whose name this begins with, all that follows being its numbers."""
+    """The fault that this names, and its numbers, none of them too large."""
+    for fault, said in _readings(name):
+        if all(n <= number.most for n, number in zip(said, fault.numbers, strict=False)):
+            return fault, said + tuple(number.usual for number in fault.numbers[len(said) :])
+    return None
+
+
+def _readings(name: str) -> Iterator[tuple[Fault, tuple[int, ...]]]:
+    """The faults whose names this begins with, the longest first, all that follows being numbers,
+    and no more of them than the fault has."""
     for end in range(len(name), 0, -1):
         fault, rest = FAULTS.get(name[:end]), name[end:]
-        if fault and _NUMBERS.fullmatch(rest):
-            said = tuple(map(int, rest.split("-")[1:]))
-            usual = tuple(number.usual for number in fault.numbers[len(said) :])
-            fits = zip(said, fault.numbers, strict=False)
-            if len(said) <= len(fault.numbers) and all(n <= number.most for n, number in fits):
-                return fault, said + usual
-    return None
+        if fault and _NUMBERS.fullmatch(rest) and rest.count("-") <= len(fault.numbers):
+            yield fault, tuple(map(int, rest.split("-")[1:]))

@@ -13,7 +13,7 @@ _MOMENT = 0.05
 
 def well(answer: Answer) -> Script:
     """All of it."""
-    return [answer.head(), *answer.carried([*answer.upto(60), *answer.after(60)]), answer.last]
+    return [answer.head(), *answer.carried(answer.parts), answer.last]
 
 
 def begun(answer: Answer, count: int) -> Script:
@@ -31,10 +31,14 @@ def reset(answer: Answer, count: int) -> Script:
     return [*begun(answer, count), Wait(_MOMENT), RST]
 
 
+def silent(answer: Answer, seconds: int) -> Script:
+    """Nothing, and FIN where that does not last for ever."""
+    return [Wait(float(seconds)), FIN] if seconds else [STAY]
+
+
 def stall(answer: Answer, count: int, seconds: int) -> Script:
-    """Silence, and FIN where it does not last for ever."""
-    silence = [Wait(float(seconds)), FIN] if seconds else [STAY]
-    return [*begun(answer, count), *silence]
+    """Silence amid the body."""
+    return [*begun(answer, count), *silent(answer, seconds)]
 
 
 def close(answer: Answer, count: int) -> Script:
@@ -66,7 +70,7 @@ def failing(answer: Answer, count: int) -> Script:
 
 def no_end(answer: Answer) -> Script:
     """All but the last event."""
-    parts = [*answer.upto(60), *answer.after(60)]
+    parts = answer.parts
     return [answer.head(), *answer.carried(parts[:-1] if answer.ending else parts), answer.last]
 
 
@@ -74,8 +78,7 @@ def after_end(answer: Answer) -> Script:
     """All of it, and some more of it after that."""
     more = b"".join((*answer.tokens[:10], *answer.ending))
     if answer.streamed:
-        parts = [*answer.upto(60), *answer.after(60), more]
-        return [answer.head(), *answer.carried(parts), answer.last]
+        return [answer.head(), *answer.carried([*answer.parts, more]), answer.last]
     return [answer.head(len(answer.data + more)), answer.data, more]
 
 
@@ -102,9 +105,8 @@ def endless(answer: Answer) -> Script:
     if answer.streamed:
         tokens = answer.carried([b"".join(answer.tokens[1:])])
         return [*begun(answer, 1), *(Flood(part) for part in tokens if isinstance(part, bytes))]
-    about = {"Content-Type": answer.content_type, "Transfer-Encoding": "chunked"}
     begin, _, _ = answer.event(0, b'"\x00').partition(b"\x00")
-    return [http.head(200, about), http.chunk(begin), Flood(http.chunk(b"more " * 5000))]
+    return [answer.chunked_head(), http.chunk(begin), Flood(http.chunk(b"more " * 5000))]
 
 
 def cut_amid(kind: Kind, answer: Answer, count: int) -> Script:

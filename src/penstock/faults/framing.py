@@ -15,19 +15,14 @@ _BOMB = 1024
 
 def bad_chunk(answer: Answer) -> Script:
     """A chunk whose size is no number."""
-    about = {"Content-Type": answer.content_type, "Transfer-Encoding": "chunked"}
     first = b"".join((answer.opening, *answer.tokens[:10]))
-    return [http.head(200, about), http.chunk(first), b"what\r\n" + first + b"\r\n", FIN]
+    return [answer.chunked_head(), http.chunk(first), b"what\r\n" + first + b"\r\n", FIN]
 
 
 def both_lengths(answer: Answer) -> Script:
     """Transfer-Encoding and Content-Length, and the body chunked."""
-    about: dict[str, str | int] = {
-        "Content-Type": answer.content_type,
-        "Transfer-Encoding": "chunked",
-        "Content-Length": len(answer.data),
-    }
-    return [http.head(200, about), http.chunk(answer.data), http.LAST, FIN]
+    head = answer.chunked_head(Content_Length=len(answer.data))
+    return [head, http.chunk(answer.data), http.LAST, FIN]
 
 
 def two_lengths(answer: Answer) -> Script:
@@ -55,7 +50,7 @@ def many_headers(answer: Answer) -> Script:
 
 def _with_headers(answer: Answer, headers: bytes) -> Script:
     head = answer.head().removesuffix(b"\r\n") + headers + b"\r\n"
-    return [head, *answer.carried([*answer.upto(60), *answer.after(60)]), answer.last, FIN]
+    return [head, *answer.carried(answer.parts), answer.last, FIN]
 
 
 def hints(answer: Answer) -> Script:
@@ -74,9 +69,14 @@ def gzip_cut(answer: Answer) -> Script:
     return _encoded(answer, data[: len(data) // 2])
 
 
-def _encoded(answer: Answer, data: bytes) -> Script:
+def unknown_encoding(answer: Answer) -> Script:
+    """A good answer that says it is encoded."""
+    return _encoded(answer, answer.data, "rot13")
+
+
+def _encoded(answer: Answer, data: bytes, encoding: str = "gzip") -> Script:
     length = None if answer.streamed else len(data)
-    head = answer.head(length, Content_Encoding="gzip")
+    head = answer.head(length, Content_Encoding=encoding)
     return [head, *answer.carried([data]), answer.last]
 
 
@@ -87,16 +87,5 @@ def bomb(answer: Answer) -> Script:
     begin = packer.compress(answer.opening + b"".join(answer.tokens[:1]))
     begin += packer.flush(zlib.Z_FULL_FLUSH)
     block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    about = {
-        "Content-Type": answer.content_type,
-        "Content-Encoding": "gzip",
-        "Transfer-Encoding": "chunked",
-    }
-    return [http.head(200, about), http.chunk(begin), Repeat(http.chunk(block), _BOMB), FIN]
-
-
-def unknown_encoding(answer: Answer) -> Script:
-    """A good answer that says it is encoded."""
-    length = None if answer.streamed else len(answer.data)
-    head = answer.head(length, Content_Encoding="rot13")
-    return [head, *answer.carried([answer.data]), answer.last]
+    head = answer.chunked_head(Content_Encoding="gzip")
+    return [head, http.chunk(begin), Repeat(http.chunk(block), _BOMB), FIN]

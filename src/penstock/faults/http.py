@@ -32,7 +32,11 @@ def chunk(data: bytes) -> bytes:
 
 
 def whole(status: int, content_type: str, body: bytes, **headers: str | int) -> bytes:
-    """A whole answer with its length; ``Retry_After=7`` is ``Retry-After: 7``."""
-    more = {name.replace("_", "-"): value for name, value in headers.items()}
-    about = {"Content-Type": content_type, "Content-Length": len(body), **more}
+    """A whole answer with its length; further headers as ``named`` takes them."""
+    about = {"Content-Type": content_type, "Content-Length": len(body), **named(headers)}
     return head(status, about) + body
+
+
+def named(headers: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Headers that were given as arguments: ``Retry_After=7`` is ``Retry-After: 7``."""
+    return {name.replace("_", "-"): value for name, value in headers.items()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from penstock.faults import failoverbench, http, statuses
 from penstock.faults.answers import body
-from penstock.faults.choice import choose
+from penstock.faults.choice import choose, excess
 from penstock.faults.reading import Request
 from penstock.faults.script import Script
 from penstock.faults.table import FAULTS
@@ -15,6 +16,8 @@ from penstock.protocols.openai_chat import OpenAIChat
 from penstock.types import ModelInfo
 
 _OPENAI = OpenAIChat()
+_NARROW = 20
+"""Columns that a text has at least."""
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
@@ -33,6 +36,22 @@ def text() -> str:
     return "".join(f"{name:{width}}  {does} | right: {right}\n" for name, does, right in listed)
 
 
+def paragraphs(width: int) -> str:
+    """The same for a screen of ``width`` columns: what is right stands below what it does, and no
+    line is longer."""
+    listed = list(rows())
+    indent = max(len(name) for name, _, _ in listed) + 2
+
+    def wrapped(name: str, text: str) -> str:
+        begun = name.ljust(indent)
+        lines = textwrap.wrap(
+            text, max(width, indent + _NARROW), initial_indent=begun, subsequent_indent=" " * indent
+        )
+        return "".join(f"{line}\n" for line in lines)
+
+    return "".join(wrapped(*pair) for n, d, r in listed for pair in ((n, d), ("", f"right: {r}")))
+
+
 def models(protocol: Protocol) -> bytes:
     """The answer that lists them as models, in the protocol's words."""
     names = [(fault.example, fault.does) for fault in FAULTS.values()]
@@ -44,7 +63,8 @@ def models(protocol: Protocol) -> bytes:
 
 def unknown(protocol: Protocol, name: str) -> bytes:
     """The answer to who asks for a fault that there is not."""
-    message = f"no fault {name[:100]!r}; GET /v1/models lists those there are"
+    why = excess(name) or "GET /v1/models lists those there are"
+    message = f"no fault {name[:100]!r}; {why}"
     return statuses.failed(protocol, statuses.error(protocol, 404, message))
 
 

@@ -49,10 +49,9 @@ def failed(protocol: Protocol, told: PenstockError, **headers: str | int) -> byt
     """The whole answer that tells of an error with its own status, in the protocol's words."""
     content_type, data = body(protocol.encode_error(told)[1])
     status = told.status or 500
-    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    about = {"Content-Type": content_type, "Content-Length": len(data), **http.named(headers)}
     if protocol.name == "bedrock_converse" and b"__type" in data:
-        more["x-amzn-ErrorType"] = data.partition(b'"__type":"')[2].partition(b'"')[0].decode()
-    about = {"Content-Type": content_type, "Content-Length": len(data), **more}
+        about["x-amzn-ErrorType"] = data.partition(b'"__type":"')[2].partition(b'"')[0].decode()
     reason = told.message if content_type.startswith("text/") else ""
     return http.head(status, about, reason) + data
 

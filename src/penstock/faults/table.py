@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from penstock.faults import contents, endings, forms, framing, statuses
 from penstock.faults.answers import TOKENS, Answer
-from penstock.faults.script import FIN, RST, STAY, Script, Wait
+from penstock.faults.script import FIN, RST, STAY, Script
 
 
 class Number(Struct, frozen=True):
@@ -52,10 +52,6 @@ class Fault(Struct, frozen=True):
 
 def _always(script: Script, _: Answer) -> Script:
     return script
-
-
-def _silent(_: Answer, seconds: int) -> Script:
-    return [Wait(float(seconds)), FIN] if seconds else [STAY]
 
 
 def _flap(answer: Answer, seconds: int) -> Script | None:
@@ -112,7 +108,7 @@ def _before_an_answer() -> Iterator[Fault]:
         "silent",
         "takes the question and says nothing (for S seconds, then FIN)",
         _DEADLINE,
-        _silent,
+        endings.silent,
         (_seconds(0),),
     )
     yield Fault("hangup", "FIN before a byte", _ELSEWHERE, partial(_always, [FIN]))
@@ -132,7 +128,7 @@ def _of_status() -> Iterator[Fault]:
             str(number),
             f"status {number}, in the vendor's words",
             right,
-            partial(_status, number),
+            partial(statuses.status, number=number),
         )
     yield Fault(
         "status",
@@ -150,7 +146,9 @@ def _of_status() -> Iterator[Fault]:
         "never continue an answer there; keep the first error",
         statuses.no_prefill,
     )
-    yield Fault("error-html", "502 with a web page", _ELSEWHERE, partial(_page, 502))
+    yield Fault(
+        "error-html", "502 with a web page", _ELSEWHERE, partial(statuses.web_page, status=502)
+    )
     yield Fault("error-huge", "500 with 32 MiB", _REFUSE, statuses.huge)
     yield Fault(
         "redirect",
@@ -158,14 +156,6 @@ def _of_status() -> Iterator[Fault]:
         "never follow: key and question are for this host alone",
         statuses.redirect,
     )
-
-
-def _status(number: int, answer: Answer) -> Script:
-    return statuses.status(answer, number)
-
-
-def _page(number: int, answer: Answer) -> Script:
-    return statuses.web_page(answer, number)
 
 
 def _of_waiting() -> Iterator[Fault]:

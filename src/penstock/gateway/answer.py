@@ -72,7 +72,11 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("the body must be a JSON object")
     most = json.CALLERS_DEEPEST
-    if body.count(b"{") + body.count(b"[") > most and json.is_deeper(value, most):
+    if (
+        len(body) > most
+        and body.count(b"{") + body.count(b"[") > most
+        and json.is_deeper(value, most)
+    ):
         raise InvalidRequest(f"the body is nested deeper than {most} levels")
     return value
 

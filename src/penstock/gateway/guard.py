@@ -7,10 +7,10 @@ else controls can be made to mean 127.0.0.1 (DNS rebinding): the Host and Origin
 from __future__ import annotations
 
 import functools
-import ipaddress
 from urllib.parse import urlsplit
 
 from penstock.errors import CallerError, ConfigError
+from penstock.transport import is_loopback_host
 
 
 class Forbidden(CallerError):
@@ -19,19 +19,9 @@ class Forbidden(CallerError):
     http_status = 403
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's loopback."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check_address(host: str) -> None:
     """Refuse to listen where others could reach a gateway without keys."""
-    if not is_loopback(host):
+    if not is_loopback_host(host):
         raise ConfigError(
             f"the gateway has no keys yet and listens on loopback only, not on {host!r}; "
             "use 127.0.0.1, ::1 or localhost"
@@ -48,7 +38,7 @@ def _is_local(url: str) -> bool:
         return False
     if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
         return False
-    return is_loopback(parts.hostname or "")
+    return is_loopback_host(parts.hostname or "")
 
 
 def check_caller(host: str | None, origin: str | None, allowed_origin: str = "") -> None:

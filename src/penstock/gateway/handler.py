@@ -22,7 +22,7 @@ from penstock.catalog import Catalog
 from penstock.errors import CallerError, ConfigError, InvalidRequest, PenstockError, UnknownModel
 from penstock.gateway import embeddings
 from penstock.gateway.answer import Answer, Asked, failure, read_object, whole
-from penstock.gateway.guard import check_caller, is_loopback
+from penstock.gateway.guard import check_caller
 from penstock.gateway.question import Question
 from penstock.gateway.routes import OLLAMA_VERSION, Route, build, find
 from penstock.gateway.vault import Vault
@@ -30,6 +30,7 @@ from penstock.http_provider import HTTPProvider
 from penstock.protocols.embeddings import CallerFormat
 from penstock.protocols.openai_chat import OpenAIChat
 from penstock.provider import Provider
+from penstock.transport import is_loopback_host
 
 logger = logging.getLogger("penstock.gateway")
 
@@ -54,6 +55,7 @@ class Gateway:
         """Where it listens, once it does; it never asks itself."""
         self._table = build(catalog)
         self._vault = Vault()
+        self._is_here = functools.lru_cache(256)(_is_here)  # an address is looked at once
         self.plain = Route("health", OpenAIChat())
 
     async def handle(self, asked: Asked) -> Answer:
@@ -135,14 +137,16 @@ class Gateway:
             message = f"{provider.name} has no such model here; `penstock models` lists them"
             raise UnknownModel(message, param="model")
         port = self.address[1] if self.address else None
-        if isinstance(provider, HTTPProvider) and _is_here(provider.endpoint, port):
+        if self._is_here(provider, port):
             raise ConfigError(f"{provider.name} has this very gateway as its base_url")
 
 
-@functools.lru_cache(256)
-def _is_here(url: str, port: int | None) -> bool:
+def _is_here(provider: Provider, port: int | None) -> bool:
+    """Whether the provider asks that port of this machine."""
+    if port is None or not isinstance(provider, HTTPProvider):
+        return False
     try:
-        asked = urlsplit(url)
-        return port is not None and asked.port == port and is_loopback(asked.hostname or "")
+        asked = urlsplit(provider.endpoint)
+        return asked.port == port and is_loopback_host(asked.hostname or "")
     except ValueError:  # no URL at all; asking it says so
         return False

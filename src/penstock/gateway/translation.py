@@ -13,6 +13,7 @@ from msgspec import Struct
 from penstock.events import (
     SPOKEN,
     Collector,
+    Event,
     Finish,
     Reply,
     Start,
@@ -27,10 +28,16 @@ from penstock.types import ChatRequest, Message
 LOSS = "penstock-loss"
 """The header that names what a translation lost; at the end of a stream, a comment of that name."""
 
+RECOVERED = "penstock-recovered"
+"""The comment at the end of a stream that names whose answers were cut and went on elsewhere."""
+
 _LONGEST, _NAME = 1024, 80
 """Characters of all names that are told, and of one."""
 
-_UNSAFE = re.compile(r"[^\w.$:-]", re.ASCII)
+_UNCOMMENTED = ("gemini_generate",)
+"""Protocols whose callers take every line for an event: Google's own SDK fails at a comment."""
+
+_UNSAFE = re.compile(r"[^\w.$:/ -]", re.ASCII)
 
 
 class Translation(Struct):
@@ -75,11 +82,13 @@ class Translation(Struct):
         self.lost = tuple(sorted({*reply.loss, *self.protocol.answer_loss(reply)}))
         return self.protocol.encode_response(reply)
 
-    async def stream(self, encoder: Encoder) -> AsyncGenerator[bytes]:
-        """The answer's bytes; none before something is spoken, but for the whole of an answer
-        that says nothing."""
+    async def stream(
+        self, encoder: Encoder, events: AsyncGenerator[Event]
+    ) -> AsyncGenerator[bytes]:
+        """The bytes of the answer that these events are; none before something is spoken, but for
+        the whole of an answer that says nothing."""
         held, speaking, seen = b"", False, Collector()
-        async with aclosing(self.provider.stream(self.request)) as events:
+        async with aclosing(events):
             async for event in events:
                 data = encoder.encode(signatures.wrap(event, self.protocol.name))
                 seen.add(event)
@@ -97,23 +106,24 @@ class Translation(Struct):
             yield rest
 
     def _told(self, encoder: Encoder, seen: Collector) -> bytes:
-        """Keep what is opaque; the comment that names what the caller cannot be told."""
+        """Keep what is opaque; the comments that name what the caller cannot be told."""
         reply = seen.reply()
         self._keep(reply)
-        lost = self.protocol.answer_loss(reply)
         kind = encoder.content_type or self.protocol.stream_type
-        if not lost or not kind.startswith("text/event-stream"):
+        if not kind.startswith("text/event-stream") or self.protocol.family in _UNCOMMENTED:
             return b""
-        return f": {LOSS}: {_listed(lost)}\n\n".encode()
+        names = {LOSS: self.protocol.answer_loss(reply), RECOVERED: reply.recovered}
+        said = (f": {name}: {listed(what)}\n\n" for name, what in names.items() if what)
+        return "".join(said).encode()
 
 
 def told(lost: Iterable[str]) -> dict[str, str]:
     """The header that names a loss, where there is one."""
-    listed = _listed(lost)
-    return {LOSS: listed} if listed else {}
+    names = listed(lost)
+    return {LOSS: names} if names else {}
 
 
-def _listed(lost: Iterable[str]) -> str:
+def listed(lost: Iterable[str]) -> str:
     """Names as a header can carry them: a caller's own keys may hold anything, and be many."""
     names = [_UNSAFE.sub("_", name)[:_NAME] for name in lost]
     told = [name for n, name in enumerate(names) if sum(map(len, names[: n + 1])) < _LONGEST]

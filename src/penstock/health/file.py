@@ -1,7 +1,8 @@
 """What outlives the process: the results, in a small file of the user's that programs share.
 
 It holds names, times and classes of errors, and nothing that was said. Whatever is wrong with it is
-told once, as a warning, and stops nobody: it is not worth a call.
+told once, as a warning, and stops nobody: it is not worth a call. What cannot be read is not ours,
+and is never written over.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import stat
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -35,7 +37,10 @@ _OFF = ("", "off")
 _TRIES, _BETWEEN = 100, 0.01
 """How often another process that is writing is waited for, and for how many seconds."""
 
-_warned: set[str] = set()
+_WRONG = (OSError, ValueError)
+"""What reading and writing raise; msgspec's errors are ValueErrors."""
+
+_warned: set[Path] = set()
 
 
 class _Entry(Struct, frozen=True):
@@ -67,8 +72,7 @@ def load(store: Store = here) -> None:
     """Take what the file says. Raises nothing."""
     target = path()
     if target is not None:
-        with _warning(target, "read"):
-            _load(store, target)
+        _is_read(store, target)
 
 
 def save(store: Store = here) -> None:
@@ -77,9 +81,11 @@ def save(store: Store = here) -> None:
     target = path()
     if target is None or not any(store.items()):
         return
-    with _warning(target, "written"):
+    try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _alone(store, target)
+    except _WRONG as error:
+        _warn(target, "written", error)
 
 
 @contextmanager
@@ -116,9 +122,8 @@ def _alone(store: Store, target: Path) -> None:
     for _ in range(_TRIES):
         try:
             with alone_with(target):
-                with _warning(target, "read"):
-                    _load(store, target)
-                _write(store, target)
+                if _is_read(store, target):
+                    _write(store, target)
             return
         except ConfigError as error:
             raise OSError(None, "no lock can be made beside it") from error
@@ -126,13 +131,30 @@ def _alone(store: Store, target: Path) -> None:
             time.sleep(_BETWEEN)
 
 
+def _is_read(store: Store, target: Path) -> bool:
+    """Take what the file says. Whether there is none, or it is one of ours."""
+    try:
+        _load(store, target)
+    except _WRONG as error:
+        _warn(target, "read", error)
+        return False
+    return True
+
+
 def _load(store: Store, target: Path) -> None:
     try:
-        if target.stat().st_size > _MOST:
-            raise ValueError("it is too large")
-        content = _decoder.decode(target.read_bytes())
+        found = target.stat()
     except FileNotFoundError:
         return
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is no file")
+    if found.st_size > _MOST:
+        raise ValueError("it is too large")
+    if found.st_size:
+        _take(store, _decoder.decode(target.read_bytes()))
+
+
+def _take(store: Store, content: _Content) -> None:
     if content.version != _VERSION:
         raise ValueError(f"it is of version {content.version}")
     store.merge(_store_of(content, store), oldest=store.clock() - KEPT)
@@ -162,19 +184,16 @@ def _write(store: Store, target: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-@contextmanager
-def _warning(target: Path, done: str) -> Iterator[None]:
+def _warn(target: Path, done: str, error: Exception) -> None:
     """What goes wrong is told once in a process."""
-    try:
-        yield
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        if done not in _warned:
-            _warned.add(done)
-            logger.warning(
-                "%s cannot be %s (%s); what was measured is not remembered: remove it, or set "
-                "PENSTOCK_STATUS to another file, or to off",
-                target,
-                done,
-                (why or "it failed").lower(),
-            )
+    if target in _warned:
+        return
+    _warned.add(target)
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    logger.warning(
+        "%s cannot be %s (%s), and stays as it is; what is measured is not remembered: move it "
+        "away, or set PENSTOCK_STATUS to another file, or to off",
+        target,
+        done,
+        (why or "it failed").lower(),
+    )

@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
 
 from penstock.health import here
-from penstock.health.probes import WITHIN, Target, probe
-from penstock.health.results import Thing
+from penstock.health.probes import Target, probe
 from penstock.health.store import Store
 
 _SOONER = 0.2
@@ -37,8 +36,6 @@ class Prober:
         every: float = 60.0,
         store: Store = here,
         *,
-        what: Thing = "stream",
-        within: float = WITHIN,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
@@ -46,7 +43,6 @@ class Prober:
         self.targets = tuple(targets)
         self.every = every
         self.store = store
-        self._what, self._within = what, within
         self._clock, self._sleep, self._chance = clock, sleep, chance
         self._asked: dict[Target, float] = {}
         self._task: asyncio.Task[None] | None = None
@@ -70,7 +66,7 @@ class Prober:
                 await self._sleep(wait)
                 continue  # it may have answered somebody meanwhile
             self._asked[target] = self._clock() - self.every * _SOONER * self._chance()
-            await probe(target, self._what, store=self.store, within=self._within)
+            await probe(target, store=self.store)
 
     def _due(self, target: Target) -> float:
         """When it has to be asked, in seconds since the epoch. What was heard in the future was not

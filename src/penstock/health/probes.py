@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from penstock import outcomes
 from penstock.errors import (
+    CallerError,
     ContentFiltered,
     InvalidRequest,
     PenstockError,
@@ -108,11 +109,13 @@ async def probe(
 ) -> Result:
     """Try one thing, and tell ``store`` what came of it. Raises nothing but ``CancelledError``.
 
+    Where nobody was asked, for a setting is missing or the model's name is wrong, the try has
+    failed, but ``store`` is told nothing: that says nothing of the service.
     The outcome of the call says that it was a probe. A model that answers well and only cannot do
     the thing is ``unsupported``, not failing; one that our own ``max_tokens`` cut before it could
     do it is ``unclear``.
     """
-    attempt = _Attempt(target)
+    attempt, told = _Attempt(target), store
     token = outcomes.probing.set(what)
     try:
         async with asyncio.timeout(within):
@@ -121,12 +124,14 @@ async def probe(
         verdict, error = "failed", "Timeout"
     except PenstockError as failure:
         verdict, error = _verdict(what, failure), type(failure).__name__
+        if verdict == "failed" and isinstance(failure, CallerError) and failure.status is None:
+            told = Store(store.rules, store.clock)  # which nobody keeps
     except Exception as failure:  # somebody's own provider
         logger.exception("%s/%s cannot be tried", target.provider.name, target.model)
         verdict, error = "failed", type(failure).__name__
     finally:
         outcomes.probing.reset(token)
-    return store.probed(
+    return told.probed(
         target.provider.name,
         target.model,
         what,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from penstock.health import results
-from penstock.health.results import ANSWERS, Result, Thing, Verdict
+from penstock.health.results import ANSWERS, KEPT, Result, Thing, Verdict
 from penstock.health.standing import RULES, Rules, State, failing_until, state_of
-from penstock.outcomes import Outcome
+from penstock.outcomes import Kind, Outcome
 
 Pair: TypeAlias = tuple[str, str]
 """The names of a provider and of a model of its."""
@@ -22,7 +22,7 @@ _SPARED = PAIRS - PAIRS // 10
 _NAME = 256
 """Characters of the longest name that is remembered: callers may ask for any."""
 _AT_ONCE = 64
-"""Successes that are taken together: one alone changes nothing that anybody asks for often."""
+"""Models, each with the way it was asked, whose successes wait to be taken."""
 _AHEAD = 60.0
 """Seconds by which another process's clock may be ahead of ours."""
 
@@ -41,7 +41,7 @@ class Store:
         self.clock = clock
         self._tried: dict[Pair, Tried] = {}
         self._failing: dict[Pair, float] = {}
-        self._waiting: list[Outcome] = []
+        self._waiting: dict[tuple[str, str, Kind, bool], deque[Outcome]] = {}
 
     def observe(self, outcome: Outcome) -> None:
         """Take the outcome of a call. Those of probes are left to ``add``: who probes knows better
@@ -49,26 +49,36 @@ class Store:
         if outcome.probe or (outcome.own_key and outcome.state == "refused"):
             return
         if outcome.state == "complete" and (outcome.provider, outcome.model) not in self._failing:
-            self._waiting.append(outcome)  # makes nobody fail, so that it can wait for company
-            if len(self._waiting) >= _AT_ONCE:
-                self._catch_up()
+            self._keep(outcome)
             return
         self._catch_up()
-        self._take(outcome)
-
-    def _take(self, *outcomes: Outcome) -> None:
-        found: dict[Pair, list[Result]] = defaultdict(list)
-        for outcome in outcomes:
-            if (result := results.of(outcome)) is not None:
-                found[outcome.provider, outcome.model].append(result)
-        for (provider, model), more in found.items():
-            if max(len(provider), len(model)) <= _NAME:
-                self._add((provider, model), more)
+        self._take((outcome,))
         self._forget()
 
+    def _keep(self, outcome: Outcome) -> None:
+        """A success makes nobody fail, and most calls are one: it waits as it is until somebody
+        looks, and is pushed out by then if so many others have ended after it."""
+        asked = outcome.provider, outcome.model, outcome.kind, outcome.stream
+        try:
+            self._waiting[asked].append(outcome)
+        except KeyError:
+            self._waiting[asked] = deque((outcome,), KEPT)
+            if len(self._waiting) > _AT_ONCE:
+                self._catch_up()
+
+    def _take(self, outcomes: Sequence[Outcome]) -> None:
+        """Take outcomes of one model."""
+        provider, model = outcomes[0].provider, outcomes[0].model
+        if max(len(provider), len(model)) <= _NAME:
+            found = map(results.of, outcomes)
+            self._add((provider, model), [result for result in found if result is not None])
+
     def _catch_up(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self._take(*waiting)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            for outcomes in list(waiting.values()):  # another thread may be about to add to them
+                self._take(tuple(outcomes))
+            self._forget()
 
     def probed(
         self,

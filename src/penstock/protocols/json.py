@@ -19,6 +19,9 @@ from penstock.errors import InvalidRequest, PenstockError
 
 T = TypeVar("T")
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 """Everything that reading a service's JSON can raise."""
 
@@ -35,15 +38,15 @@ def encode(value: Any) -> bytes:
     ``InvalidRequest`` where it is too deep to be written, as only a caller's can be."""
     try:
         return _encode(value)
+    except (UnicodeEncodeError, RecursionError):
+        return _encode_mended(value)
+
+
+def _encode_mended(value: Any) -> bytes:
+    try:
+        return _encode(mend(value))
     except RecursionError:
         raise InvalidRequest("it is nested too deeply, or goes round in a circle") from None
-
-
-def _encode(value: Any) -> bytes:
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(mend(value))
 
 
 def is_deeper(value: Any, levels: int) -> bool:
@@ -128,7 +131,7 @@ def read_object(
 def _read(data: bytes, in_pieces: Container[str]) -> tuple[Any, bool]:
     """The value, and whether it may hold halves of characters."""
     try:
-        value = msgspec.json.decode(data)
+        value = _decode(data)
     except UNREADABLE:
         if not may_hold_halves(data):
             raise

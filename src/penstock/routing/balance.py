@@ -114,10 +114,11 @@ def _known(times: Sequence[float | None]) -> list[float]:
 
 
 def _labels(targets: Sequence[Provider]) -> list[str]:
-    """A name for each; where several have the same, the second and later ones are numbered."""
+    """A name for each; where several have the same, the second and later ones are numbered, by a
+    sign that no name has."""
     names = [target.name for target in targets]
     seen = [names[:index].count(name) for index, name in enumerate(names)]
-    return [f"{name} {n + 1}" if n else name for name, n in zip(names, seen, strict=True)]
+    return [f"{name}\0{n}" if n else name for name, n in zip(names, seen, strict=True)]
 
 
 def _checked(weights: Sequence[float] | None, count: int) -> Sequence[float]:

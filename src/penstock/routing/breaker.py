@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -83,9 +84,9 @@ class Breaker(Routed):
 
     def _resting(self) -> Unavailable:
         name, left = self.targets[0].name, self.circuit.remaining(self._clock())
-        when = f"it is asked again in {left:.0f} s" if left >= 1 else "it is being tried out now"
+        when = f"asked again in {math.ceil(left)} s" if left > 0 else "being tried out now"
         return Unavailable(
-            f"{name} failed too often and is left in peace: {when}; ask then, or ask another",
+            f"{name} has failed and is left in peace, {when}; ask then, or ask another",
             provider=name,
             retry_after=left or _PROBED,
         )

@@ -33,11 +33,6 @@ class Budget:
         self._tokens = reserve
         self._now: float | None = None
 
-    @property
-    def left(self) -> float:
-        """Tokens, as they were when it was asked last."""
-        return self._tokens
-
     def deposit(self, now: float) -> None:
         """There is a call."""
         self._refill(now)

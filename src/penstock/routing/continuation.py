@@ -26,6 +26,7 @@ from penstock.protocols.loss import RAW
 from penstock.protocols.openai_chat.request_decode import NAME as OPENAI
 from penstock.provider import Call, Provider, T
 from penstock.routing.joint import Joint
+from penstock.routing.routed import heard
 from penstock.routing.seam import Seam, ending, instructed, prefilled
 from penstock.routing.spoken import Spoken
 from penstock.types import ChatRequest, Message, TextPart, ToolCallPart, estimate_usage
@@ -58,8 +59,11 @@ class Continued(Call[T]):
 
 def continued(call: Call[T], refusing: set[tuple[str, str]]) -> Continued[T]:
     """``call``, to be asked again after its answer was cut. ``refusing``: the providers and models
-    that are not given the beginning as their own; it grows."""
-    spoken = Spoken()
+    that are not given the beginning as their own; it grows.
+
+    Of routes within routes each hears what passes it: what the outer one hears may be late, where
+    a ``Drain`` between them reads ahead."""
+    spoken = call.spoken.copy() if isinstance(call, Continued) else Spoken()
 
     def ask(provider: Provider, model: str) -> AsyncGenerator[T]:
         if not spoken:
@@ -117,7 +121,8 @@ class _Rest:
     ) -> AsyncGenerator[Event]:
         joint = Joint(self._spoken, seam, self._call.attempts)
         spoke = False
-        async with aclosing(provider.stream(request)) as events:
+        asked = heard(provider.stream(request), self._call.attempts, provider.name)
+        async with aclosing(asked) as events:
             async for event in events:
                 for part in joint.feed(event):
                     spoke = True

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from penstock.errors import PenstockError, ServiceError
+from penstock.errors import PenstockError, ServiceError, Unavailable
 from penstock.events import Attempt
 from penstock.provider import Call, Provider, T
-from penstock.routing.continuation import Continued, continued
+from penstock.routing.continuation import continued
 from penstock.routing.routed import Routed
 
 _TOLD = 200
@@ -62,6 +62,7 @@ class Fallback(Routed):
                 if not error.elsewhere:
                     break
                 continue
+            failed.clear()  # each holds this frame
             async with aclosing(attempt):
                 yield first
                 async for item in attempt:
@@ -71,27 +72,28 @@ class Fallback(Routed):
 
     async def _mended(self, call: Call[T]) -> AsyncGenerator[T]:
         """The same, and where that answer is cut, the next that is left goes on with it."""
-        going = call if isinstance(call, Continued) else continued(call, self._refusing)
-        is_first_to_hear = going is not call  # of routes within routes
+        going = continued(call, self._refusing)
         left = deque(self.order(call))
         failed: list[PenstockError] = []
-        cut: PenstockError | None = None
+        cuts: list[PenstockError] = []
         while True:
             spoke = False
             try:
                 async with aclosing(self._answered(going, left)) as answer:
                     async for item in answer:
                         spoke = True
-                        if is_first_to_hear:
-                            going.spoken.hear(item)
+                        going.spoken.hear(item)
                         yield item
+                failed.clear()
+                cuts.clear()
                 return
             except PenstockError as error:
                 failed.append(error)
-                cut = error if spoke else cut
+                if spoke:
+                    cuts.append(error)
                 # One service has answered this very question, so that no refusal of it is final.
-                if not left or cut is None or (spoke and not going.can_go_on(error)):
-                    raise _with_others(cut or error, failed, "asked too") from None
+                if not left or not cuts or (spoke and not going.can_go_on(error)):
+                    raise _cut(cuts, failed, error.noted or not spoke) from None
                 if spoke:
                     note(call, error, spoke=True)
 
@@ -99,26 +101,54 @@ class Fallback(Routed):
 def note(call: Call[T], error: PenstockError, spoke: bool = False) -> None:
     """Remember who was asked in vain, if that was not remembered already, further down. ``spoke``:
     not all in vain, what it said is part of the answer."""
-    if error.noted:
-        return
-    error.noted = True
-    target = "/".join(filter(None, (error.provider, error.model)))
-    call.attempts.append(Attempt(target, type(error).__name__, spoke, error.usage))
+    if not error.noted:
+        call.attempts.append(Attempt(_who(error), type(error).__name__, spoke, error.usage))
+
+
+def _who(error: PenstockError) -> str:
+    return "/".join(filter(None, (error.provider, error.model)))
+
+
+def _rests(error: PenstockError) -> bool:
+    """Whether a breaker said it, and no service."""
+    return isinstance(error, Unavailable) and error.status is None
 
 
 def telling(failed: list[PenstockError]) -> PenstockError:
-    """The error to raise for all of them: the last that is not the question's or the
-    configuration's fault, if there is one. It says what the others were. Empties the list."""
+    """The error to raise for all of them, who are noted: the last that is not the question's or the
+    configuration's fault, if there is one, and rather of who was asked than of who rests. It says
+    what the others were. Empties the list."""
     services = [error for error in failed if isinstance(error, ServiceError)]
-    return _with_others((services or failed)[-1], failed, "asked before")
+    answered = [error for error in services if not _rests(error)]
+    return _with_others((answered or services or failed)[-1], failed, "asked before", noted=True)
 
 
-def _with_others(chosen: PenstockError, failed: list[PenstockError], when: str) -> PenstockError:
+def _cut(cuts: list[PenstockError], failed: list[PenstockError], noted: bool) -> PenstockError:
+    """The same, where the last cut goes before all that failed to mend it."""
+    chosen = (cuts or failed)[-1]
+    cuts.clear()
+    return _with_others(chosen, failed, "asked too", noted=noted)
+
+
+def _with_others(
+    chosen: PenstockError, failed: list[PenstockError], when: str, *, noted: bool
+) -> PenstockError:
     others = [error for error in failed if error is not chosen]
-    failed.clear()
+    failed.clear()  # each holds the frame that holds them
+    error = _copy(chosen)
+    error.noted = noted
     if others:
-        chosen.others = (*others, *chosen.others)
-        told = "; ".join(f"{error.provider}: {error.message[:_TOLD]}" for error in others)
-        chosen.message = f"{chosen.message} ({when}: {told})"
-        chosen.args = (chosen.message,)
-    return chosen
+        error.others = (*others, *chosen.others)
+        told = "; ".join(f"{_who(other)}: {other.message[:_TOLD]}" for other in others)
+        error.message = f"{chosen.message} ({when}: {told})"
+        error.args = (error.message,)
+    return error
+
+
+def _copy(error: PenstockError) -> PenstockError:
+    """Another object of the same failure: whoever raised this one may keep it and raise it again,
+    in calls that have nothing to do with this one."""
+    other = type(error).__new__(type(error), *error.args)
+    vars(other).update(vars(error))
+    other.__cause__ = error.__cause__
+    return other.with_traceback(error.__traceback__)

@@ -11,6 +11,9 @@ from penstock.routing.fallback import Fallback, telling
 from penstock.routing.patience import Patience
 from penstock.routing.race import Race, Runner
 
+_PARTING = 0.25
+"""Seconds that the answer waits for the others to be over, so that its end can tell of them."""
+
 
 class Hedge(Fallback):
     """Asks the first of ``targets``, and the next as well where it does not speak in time; whoever
@@ -21,9 +24,10 @@ class Hedge(Fallback):
     questions are never more than ``share`` of the calls: they cost money, and a service that is
     slow because it is busy is not helped by more of them.
 
-    The others are cancelled as soon as one has spoken, and the answer does not go on before they
-    are over; ``attempts`` tells of them, with what they spent as far as is known. Where one fails,
-    the other goes on, or the next is asked at once, as a ``Fallback`` does.
+    The others are cancelled as soon as one has spoken; ``attempts`` tells of them, with what they
+    spent as far as is known. The answer goes on when they are over, or after a quarter of a second,
+    and its end is not before theirs. Where one fails, the other goes on, or the next is asked at
+    once, as a ``Fallback`` does.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Hedge(Fallback):
             race.stop()
             if winner.first is not None:
                 yield winner.first
-            await race.stopped()
+            await race.stopped(_PARTING)
             async for item in winner.answer:
                 yield item
         finally:

@@ -1,11 +1,18 @@
-"""``Window``: the last times that were measured, and what most of them are below; no clock."""
+"""``Window``: the last times that were measured, and what most of them are below; no clock.
+
+Routes are shared by threads, each with a loop of its own, so that a lock guards what they measure.
+"""
 
 from __future__ import annotations
 
 import math
+import threading
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Hashable
+
+_lock = threading.Lock()
+"""Nobody's own, so that routes can be copied."""
 
 
 class Window:
@@ -23,22 +30,25 @@ class Window:
 
     def count(self, now: float) -> int:
         """How many there are."""
-        self._forget(now)
-        return len(self._sorted)
+        with _lock:
+            self._forget(now)
+            return len(self._sorted)
 
     def add(self, number: float, now: float) -> None:
         """Take one more; the oldest goes where there is no room."""
-        if len(self._came) == self._most:
-            self._drop()
-        self._came.append((now, number))
-        insort(self._sorted, number)
+        with _lock:
+            if len(self._came) == self._most:
+                self._drop()
+            self._came.append((now, number))
+            insort(self._sorted, number)
 
     def quantile(self, share: float, now: float) -> float | None:
         """The least of them that is not below ``share`` of all; ``None``: there are none."""
-        self._forget(now)
-        if not self._sorted:
-            return None
-        return self._sorted[max(math.ceil(share * len(self._sorted)) - 1, 0)]
+        with _lock:
+            self._forget(now)
+            if not self._sorted:
+                return None
+            return self._sorted[max(math.ceil(share * len(self._sorted)) - 1, 0)]
 
     def at_least(self, number: float, share: float, now: float) -> None:
         """Take one that would have been greater, if it had not been cut short. That says something
@@ -67,8 +77,9 @@ class Windows:
         self._windows: dict[Hashable, Window] = {}
 
     def __getitem__(self, thing: Hashable) -> Window:
-        window = self._windows.pop(thing, None) or Window(self._most, self._age)
-        self._windows[thing] = window
-        if len(self._windows) > self._things:
-            del self._windows[next(iter(self._windows))]
-        return window
+        with _lock:
+            window = self._windows.pop(thing, None) or Window(self._most, self._age)
+            self._windows[thing] = window
+            if len(self._windows) > self._things:
+                del self._windows[next(iter(self._windows))]
+            return window

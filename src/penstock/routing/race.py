@@ -29,6 +29,7 @@ class Runner(Generic[T]):
         self.target = target
         self.answer: AsyncGenerator[T] = target.through(call)
         self.first: T | None = None
+        self.error: PenstockError | None = None
         self.outcome: Outcome | None = None
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
@@ -44,20 +45,24 @@ class Runner(Generic[T]):
         _running.set(self)
         try:
             self.first = await anext(self.answer, None)
+        except PenstockError as error:
+            self.error = error
         finally:
             self._ended = self._loop.time()
+            _running.set(None)  # the task's own context holds it, and it the task
 
     async def stop(self) -> None:
         """Be over: nothing runs any more and nothing is open, once it is awaited."""
         self.task.cancel()
         await asyncio.wait((self.task,))
+        if not self.task.cancelled():
+            self.task.exception()  # nobody wants to know any more
         await self.answer.aclose()
 
     def tell(self, call: Call[T]) -> None:
         """Note what became of it where another was quicker."""
-        error = None if self.task.cancelled() else self.task.exception()
-        if isinstance(error, PenstockError):
-            note(call, error)
+        if self.error is not None:
+            note(call, self.error)
         else:
             call.attempts.append(self._beaten())
 
@@ -109,13 +114,12 @@ class Race(Generic[T]):
         return done
 
     def _settle(self, runner: Runner[T]) -> None:
-        error = runner.task.exception()
-        if isinstance(error, PenstockError):
+        runner.task.result()
+        error, runner.error = runner.error, None  # which holds the runner
+        if error is not None:
             self.runners.remove(runner)
             note(self._call, error)
             self.failed.append(error)
-        elif error is not None:
-            raise error
         elif self.winner is None:
             self.runners.remove(runner)
             self.winner = runner
@@ -133,14 +137,17 @@ class Race(Generic[T]):
         for runner in runners:
             runner.tell(self._call)
 
-    async def stopped(self) -> None:
-        """Nothing of the others is left, however often who waits for it is cancelled meanwhile."""
+    async def stopped(self, within: float | None = None) -> None:
+        """Nothing of the others is left, however often who waits for it is cancelled meanwhile.
+        ``within``: seconds to wait for that at most, but for the time until a cancellation."""
         self.stop()
         cancelled: list[asyncio.CancelledError] = []
         while self._stopping is not None and not self._stopping.done():
             try:
-                await asyncio.wait((self._stopping,))
+                await asyncio.wait((self._stopping,), timeout=within)
             except asyncio.CancelledError as error:
                 cancelled.append(error)
+            else:
+                break
         if cancelled:
             raise cancelled.pop()

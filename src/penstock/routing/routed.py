@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing, suppress
 from typing import Any, Self
 
 from msgspec.structs import replace
 
-from penstock.errors import ConfigError, EmptyStream
-from penstock.events import SPOKEN, Event, Finish, Reply
+from penstock.errors import ConfigError, EmptyStream, PenstockError, StreamTruncated
+from penstock.events import SPOKEN, Attempt, Event, Finish, ReasoningDelta, Reply, TextDelta
 from penstock.provider import Call, Provider, T
 from penstock.types import ChatRequest, EmbeddingRequest, Embeddings
 
@@ -47,13 +47,12 @@ class Routed(Provider):
         raise NotImplementedError
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Event]:
-        call: Call[Event]
+        attempts: list[Attempt] = []  # not the call, which holds ``ask``
 
         def ask(provider: Provider, model: str) -> AsyncGenerator[Event]:
-            return held(provider.stream(replace(request, model=model)), call, provider.name)
+            return heard(provider.stream(replace(request, model=model)), attempts, provider.name)
 
-        call = Call(ask, lambda: request, request.model)
-        return self.through(call)
+        return self.through(Call(ask, lambda: request, request.model, attempts=attempts))
 
     async def answer(self, request: ChatRequest) -> Reply:
         """The whole answer; nothing of it is given away before its end, so that a cut one is asked
@@ -100,24 +99,46 @@ class Routed(Provider):
         return all(target.serves(model) for target in self.targets)
 
 
-async def held(
-    events: AsyncGenerator[Event], call: Call[Any], name: str = ""
+async def heard(
+    events: AsyncGenerator[Event], attempts: Sequence[Attempt], name: str = ""
 ) -> AsyncGenerator[Event]:
-    """The events, none before the first that says something; the last one tells who else was
-    asked on the way. Raises ``EmptyStream`` where there is neither, for a provider ``name``."""
+    """The events, none before the first that says something; ``Finish`` tells of the ``attempts``
+    on the way. Raises ``EmptyStream`` and ``StreamTruncated`` where a provider ``name`` just stops.
+
+    Whatever comes after ``Finish`` is no part of the answer, not even a failure. It is read all the
+    same, so that a connection can be used again.
+    """
     waiting: list[Event] | None = []
     async with aclosing(events):
         async for event in events:
-            if isinstance(event, Finish) and call.attempts:
-                event = replace(event, attempts=tuple(call.attempts))
+            if isinstance(event, Finish):
+                break
             if waiting is None:
                 yield event
-            elif isinstance(event, (*SPOKEN, Finish)):
-                for early in waiting:
+            elif _says(event):
+                for early in (*waiting, event):
                     yield early
                 waiting = None
-                yield event
             else:
                 waiting.append(event)
-    if waiting is not None:
-        raise EmptyStream("the answer ended before it said anything; try again", provider=name)
+        else:
+            raise _unended(waiting is None, name)
+        for early in waiting or ():
+            yield early
+        yield replace(event, attempts=tuple(attempts)) if attempts else event
+        with suppress(PenstockError):
+            async for _ in events:
+                pass
+
+
+def _says(event: Event) -> bool:
+    match event:
+        case TextDelta("", metadata=None) | ReasoningDelta("", signature="", metadata=None):
+            return False
+    return isinstance(event, SPOKEN)
+
+
+def _unended(spoke: bool, name: str) -> PenstockError:
+    if spoke:
+        return StreamTruncated("the answer stopped without an end; try again", provider=name)
+    return EmptyStream("the answer ended before it said anything; try again", provider=name)

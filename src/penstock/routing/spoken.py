@@ -49,6 +49,14 @@ class Spoken:
         self.index = 0
         self.free = 0
 
+    def copy(self) -> Spoken:
+        """What was given until now, for who is heard apart from now on."""
+        other = Spoken()
+        other._pieces = [*self._pieces]
+        other._is_closed, other._is_thinking = self._is_closed, self._is_thinking
+        other.index, other.free = self.index, self.free
+        return other
+
     @property
     def text(self) -> str:
         """All that was said aloud."""

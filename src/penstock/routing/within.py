@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from penstock.errors import PenstockError, StreamStalled, Timeout
+from penstock.errors import ConfigError, PenstockError, StreamStalled, Timeout
+from penstock.events import Finish, Reply
 from penstock.provider import Call, Provider, T
 from penstock.routing.routed import Routed
 
@@ -23,19 +24,21 @@ class Within(Routed):
 
     def __init__(self, target: Provider, seconds: float) -> None:
         super().__init__((target,))
+        if math.isnan(seconds):  # it would disorder all timers of the loop
+            raise ConfigError("within: seconds is no number; give one")
         self.seconds = seconds
 
     async def through(self, call: Call[T]) -> AsyncGenerator[T]:
         loop = asyncio.get_running_loop()
         now = loop.time()
         due = min(now + self.seconds, math.inf if call.deadline is None else call.deadline)
-        alarm, spoke = _Alarm(loop, due), False
+        alarm = _Alarm(loop, due)
+        item: T | None = None
         try:
             alarm.wait()
             async with aclosing(self.targets[0].through(replace(call, deadline=due))) as answer:
                 async for item in answer:
                     alarm.rest()
-                    spoke = True
                     yield item
                     alarm.wait()
         except _Rang:
@@ -47,7 +50,8 @@ class Within(Routed):
             return
         finally:
             alarm.stop()
-        raise _late(self.targets[0].name, max(due - now, 0.0), spoke)
+        if not isinstance(item, Finish | Reply):  # who has the end has all
+            raise _late(self.targets[0].name, max(due - now, 0.0), item is not None)
 
 
 def _late(name: str, limit: float, spoke: bool) -> PenstockError:

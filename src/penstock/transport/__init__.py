@@ -19,6 +19,7 @@ from msgspec import Meta, Struct, field
 from penstock.errors import MalformedStream, PenstockError, UnexpectedAnswer
 
 _MOMENT = 0.25
+"""Seconds for what follows the end of a stream."""
 
 STREAM = 64 * 1024 * 1024
 """Bytes of the longest stream of events; one that is longer has no end."""
@@ -112,9 +113,16 @@ def origin(url: str) -> str:
 def is_loopback(url: str) -> bool:
     """Whether a URL leads to this very machine, by its address or the name ``localhost``."""
     try:
-        host = urlsplit(url).hostname or ""
+        return is_loopback_host(urlsplit(url).hostname or "")
+    except ValueError:  # no URL
+        return False
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a name or an address is this very machine's own."""
+    try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # another name, or no URL
+    except ValueError:  # another name
         return False
 
 

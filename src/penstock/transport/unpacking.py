@@ -62,6 +62,8 @@ class Unpacker:
 def unpacker(encoding: str) -> Unpacker | None:
     """What undoes a ``Content-Encoding``; ``None`` where there is nothing to undo. Raises
     ``UnexpectedAnswer`` for one that nobody asked for and we do not know."""
+    if not encoding:
+        return None
     named = (name.strip().lower() for name in encoding.split(","))
     said = [name for name in named if name not in _PLAIN]
     if not said:

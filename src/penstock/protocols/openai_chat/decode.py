@@ -29,15 +29,20 @@ def is_usual_response(body: bytes) -> bool:
     if not body.startswith(b"{"):
         return False
     chunk = decode_chunk(body, UnexpectedAnswer)
-    read = [choice for choice in chunk.choices or () if not choice.index]
-    ended = any(choice.finish_reason for choice in read)
-    return ended and chunk.error is None and all(map(_is_usual, read))
+    ended = False
+    for choice in chunk.choices or ():
+        if not choice.index:  # others are not read
+            if not _is_usual(choice):
+                return False
+            ended = ended or bool(choice.finish_reason)
+    return ended and chunk.error is None
 
 
 def _is_usual(choice: Choice) -> bool:
+    if choice.error is not None or choice.finish_reason == "error":
+        return False
     said = choice.delta or choice.message
-    in_parts = said is not None and isinstance(said.content, list)
-    return choice.error is None and choice.finish_reason != "error" and not in_parts
+    return said is None or type(said.content) is not list
 
 
 def decode_response(body: bytes, delimited: bool, answer: ChatAnswer) -> Iterator[Event]:

@@ -22,6 +22,7 @@ from penstock import Fallback, OpenAICompatible, PenstockError, Target, observe
 from penstock.faults import FIN, Answer, Script, serve
 from penstock.outcomes import Outcome
 from penstock.provider import Provider, question
+from penstock.transport import sessions
 
 AT_ONCE = 50
 GROWTH = 0.05
@@ -30,14 +31,16 @@ WORDS = ("one ", "two ", "three ")
 
 
 class Held(Struct):
-    """What the process holds."""
+    """What the process holds; ``sockets`` without those that wait in the pool for another call, of
+    which there are now more and now fewer."""
 
     memory: int
     sockets: int
     tasks: int
 
 
-def _held() -> Held:
+async def _held() -> Held:
+    await asyncio.sleep(0.1)  # connections that were cut are closed by the loop
     gc.collect()
     statm = Path("/proc/self/statm").read_text("ascii")
     memory = int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -47,7 +50,13 @@ def _held() -> Held:
             sockets += str(fd.readlink()).startswith("socket:")
         except FileNotFoundError:  # the folder's own
             continue
-    return Held(memory, sockets, len(asyncio.all_tasks()))
+    return Held(memory, sockets - _idle(), len(asyncio.all_tasks()))
+
+
+def _idle() -> int:
+    connectors = (session.connector for session, _ in sessions.alive.values())
+    pools = (connector._conns.values() for connector in connectors if connector is not None)
+    return sum(len(waiting) for pool in pools for waiting in pool)
 
 
 def _play(answer: Answer) -> Script:
@@ -95,9 +104,9 @@ async def _soak(url: str, calls: int) -> bool:
     plain = OpenAICompatible(base_url=f"{url}/v1", api_key="none")
     providers: list[Provider] = [plain, Fallback(Target(plain))]
     await _calls(providers, range(calls // 10))
-    before, began = _held(), time.monotonic()
+    before, began = await _held(), time.monotonic()
     ends = await _calls(providers, range(calls))
-    took, after = time.monotonic() - began, _held()
+    took, after = time.monotonic() - began, await _held()
     grown = after.memory / before.memory - 1
     print(f"{calls} calls in {took:.0f} s: {dict(ends)}")
     print(f"outcomes, with the first tenth: {dict(told)}")
